@@ -1,0 +1,7 @@
+{% macro days_between(first, last) -%}
+    {{ dbt.datediff(first, last, 'day') }}
+{%- endmacro %}
+
+{% macro months_between(first, last) -%}
+    {{ dbt.datediff(first, last, 'month') }}
+{%- endmacro %}

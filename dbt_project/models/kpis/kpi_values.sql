@@ -1,0 +1,78 @@
+with retention_1m as (
+
+    -- shown in the month of the return, final as soon as that month is over
+    select
+        'month' as period_grain,
+        retention.period_start,
+        'all' as segment_type,
+        'all' as segment,
+        retention.retention_pct,
+        retention.retention_low,
+        retention.retention_high,
+        retention.cohort_size,
+        months.is_provisional
+    from {{ ref('kpi_retention') }} as retention
+    inner join {{ ref('int_kpis__months') }} as months
+        on retention.period_start = months.period_start
+    where retention.months_since = 1
+
+),
+
+kpis as (
+
+    {{ kpi_rows(ref('kpi_sales'), 'net_revenue', 'net_revenue_amount', 'purchase_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'gross_revenue', 'gross_revenue_amount', 'purchase_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'discount_amount', 'discount_amount', 'purchase_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'purchase_count', 'purchase_count', 'purchase_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'active_customers', 'active_customer_count',
+        'active_customer_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'new_customers', 'new_customer_count', 'new_customer_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'average_purchase_amount', 'average_purchase_amount',
+        'purchase_count', 'average_purchase_low', 'average_purchase_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'promoted_purchase_pct', 'promoted_purchase_pct',
+        'purchase_count', 'promoted_purchase_low', 'promoted_purchase_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_sales'), 'identified_purchase_pct', 'identified_purchase_pct',
+        'purchase_count', 'identified_purchase_low', 'identified_purchase_high') }}
+    union all
+    {{ kpi_rows('retention_1m', 'retention_1m_pct', 'retention_pct', 'cohort_size',
+        'retention_low', 'retention_high') }}
+
+),
+
+catalogue as (
+
+    select kpi, unit
+    from {{ ref('kpi_catalogue') }}
+
+)
+
+select
+    -- kpi, period and segment
+    kpis.kpi,
+    kpis.period_grain,
+    kpis.period_start,
+    kpis.segment_type,
+    kpis.segment,
+
+    -- measures
+    kpis.value,
+    kpis.low,
+    kpis.high,
+    kpis.n,
+
+    -- properties
+    case
+        when catalogue.unit = 'currency' then '{{ env_var("INSIGHTS_CURRENCY", "EUR") }}'
+        else catalogue.unit
+    end as unit,
+    kpis.is_provisional
+from kpis
+left join catalogue on kpis.kpi = catalogue.kpi

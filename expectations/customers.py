@@ -1,0 +1,125 @@
+"""Whether customers and their purchases are believable, and as many as were published last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from math import ceil
+
+from expectations import Suite
+from expectations import vocabulary as gxe
+
+# A column that some customers fill and most do not is a source that stopped sending it.
+MAX_SHARE_MISSING = {"country": 0.5, "region": 0.8, "postcode_area": 0.8}
+
+# One purchase. More is cents for euros, or a wholesaler.
+MIN_NET_AMOUNT, MAX_NET_AMOUNT = -10_000, 100_000
+MIN_MEAN_NET_AMOUNT, MAX_MEAN_NET_AMOUNT = 0, 5_000
+MAX_DISCOUNT_SHARE = 0.9
+# A purchase without a customer is worth nothing to a profile.
+MAX_ANONYMOUS_SHARE = 0.9
+
+# Against the last publication. Customers merge when identity learns; purchases do not go away.
+MAX_SHRINKAGE = {"customers": 0.2, "purchases": 0.05}
+
+
+def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
+    """The suites of the station."""
+    return (
+        Suite(
+            "customers",
+            "customers",
+            (
+                gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                    column_A="last_seen_at",
+                    column_B="first_seen_at",
+                    or_equal=True,
+                    description="nobody is last seen before being first seen",
+                ),
+                gxe.UnexpectedRowsExpectation(
+                    # a UTC moment of the reporting day can bear the date of the next one
+                    unexpected_rows_query=f"""
+                        select customer_id from {{batch}}
+                        where last_seen_at >= timestamp '{as_of + timedelta(days=2)}'
+                    """,
+                    description=f"nobody is seen after {as_of}",
+                ),
+                *(_filled(column, share) for column, share in MAX_SHARE_MISSING.items()),
+                *_not_shrunk("customers", published),
+            ),
+            shown=("customer_id",),
+        ),
+        Suite(
+            "customers",
+            "purchases",
+            (
+                gxe.ExpectColumnValuesToBeBetween(
+                    column="purchase_date",
+                    max_value=as_of,
+                    description=f"no purchase lies after {as_of}",
+                ),
+                gxe.ExpectColumnValuesToBeBetween(
+                    column="net_amount",
+                    min_value=MIN_NET_AMOUNT,
+                    max_value=MAX_NET_AMOUNT,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=(
+                        f"net_amount lies between {MIN_NET_AMOUNT:,} and {MAX_NET_AMOUNT:,}"
+                    ),
+                ),
+                gxe.ExpectColumnMeanToBeBetween(
+                    column="net_amount",
+                    min_value=MIN_MEAN_NET_AMOUNT,
+                    max_value=MAX_MEAN_NET_AMOUNT,
+                    description=(
+                        f"the mean net_amount lies between {MIN_MEAN_NET_AMOUNT:,} and "
+                        f"{MAX_MEAN_NET_AMOUNT:,}"
+                    ),
+                ),
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select sum(discount_amount) / nullif(sum(gross_amount), 0) as observed
+                        from {{batch}}
+                        having observed not between 0 and {MAX_DISCOUNT_SHARE}
+                    """,
+                    description=f"discounts take 0 to {MAX_DISCOUNT_SHARE:.0%} of gross_amount",
+                ),
+                gxe.ExpectColumnValuesToNotBeNull(
+                    column="customer_id",
+                    mostly=round(1 - MAX_ANONYMOUS_SHARE, 6),
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"at most {MAX_ANONYMOUS_SHARE:.0%} of purchases have no customer",
+                ),
+                *_not_shrunk("purchases", published),
+            ),
+            shown=("purchase_id",),
+        ),
+    )
+
+
+def _filled(column: str, max_share_missing: float) -> gxe.Expectation:
+    """A column may be missing throughout, when nothing a tenant has brings it, but not mostly."""
+    return gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=f"""
+            select 1 - count({column}) / count(*) as observed
+            from {{batch}}
+            having count({column}) > 0 and observed > {max_share_missing}
+        """,
+        severity=gxe.FailureSeverity.WARNING,
+        description=f"at most {max_share_missing:.0%} of customers lack {column}, if any have it",
+    )
+
+
+def _not_shrunk(table: str, published: Mapping[str, int]) -> tuple[gxe.Expectation, ...]:
+    if table not in published:
+        return ()
+    least = ceil(round(published[table] * (1 - MAX_SHRINKAGE[table]), 6))
+    return (
+        gxe.ExpectTableRowCountToBeBetween(
+            min_value=least,
+            description=(
+                f"there are at least {least:,} rows, {1 - MAX_SHRINKAGE[table]:.0%} of the "
+                f"{published[table]:,} published last"
+            ),
+        ),
+    )

@@ -1,0 +1,261 @@
+"""`insights`: thin calls of the same job and functions that the UI and the schedule use."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from orchestration import settings
+from orchestration.settings import PROJECT_ROOT, Settings, SettingsError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from orchestration.progress import Tally
+
+DAGSTER_YAML = PROJECT_ROOT / "dagster.yaml"
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the message says what to do instead."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit: 0 done, 1 the pipeline stopped, 2 the call makes no sense."""
+    options = _parser().parse_args(arguments)
+    if not options.debug:
+        _silence()
+    try:
+        command: Callable[[argparse.Namespace, Settings], int] = options.command
+        code = command(options, settings.load())
+    except KeyboardInterrupt:
+        print("Stopped. The last good publication stays current; run again to go on.")
+        code = 130
+    except Exception as error:
+        if options.debug:
+            raise
+        print(f"insights: {error}", file=sys.stderr)
+        code = 2 if isinstance(error, UsageError | SettingsError) else 1
+    sys.exit(code)
+
+
+def run(options: argparse.Namespace, where: Settings) -> int:
+    """`insights run`: the daily job over one or many load dates."""
+    from orchestration import feeds, raw, runs, schedules
+    from orchestration.progress import Tally
+
+    contracts = feeds.load()
+    first, last = _days(options, where, raw.pending_days(where, contracts))
+    started = time.monotonic()
+    with runs.lock(where):
+        pass  # an early and clear answer; the run itself takes the lock for its whole length
+    with _instance(where) as instance:
+        from orchestration import definitions
+
+        count = (last - first).days + 1
+        print(f"Loading {first} to {last} ({count} day{'s' if count > 1 else ''})", flush=True)
+        result = (
+            definitions.build()
+            .resolve_job_def(schedules.JOB)
+            .execute_in_process(
+                instance=instance,
+                tags=schedules.range_tags(first, last, full_refresh=options.full_refresh),
+                run_config={"loggers": {"progress": {}}},
+                raise_on_error=options.debug,
+            )
+        )
+        tally = Tally()
+        for event in result.all_events:
+            tally.see(event)
+        _summarise(where, result.success, tally, time.monotonic() - started)
+        return 0 if result.success else 1
+
+
+def demo(options: argparse.Namespace, where: Settings) -> int:
+    """`insights demo`: write the demo retailer's landing folder."""
+    from orchestration.demo import real
+
+    if options.if_absent and where.landing.is_dir() and any(where.landing.iterdir()):
+        print(f"{where.landing} already holds feeds; they are used as they are.")
+        return 0
+    print("Writing the demo retailer's feeds", flush=True)
+    summary = real.write(where.landing)
+    print(f"  {summary}")
+    return 0
+
+
+def ui(options: argparse.Namespace, where: Settings) -> int:
+    """`insights ui`: the Dagster UI on 127.0.0.1, until it is stopped."""
+    os.environ["DAGSTER_HOME"] = str(_dagster_home(where))
+    os.environ.update(where.environment(), INSIGHTS_LANDING=str(where.landing))
+    # from the home, because Dagster warns about the dagster.yaml of another folder
+    os.chdir(where.dagster_home)
+    arguments = ["dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml")]
+    arguments += ["-h", "127.0.0.1", "-p", str(options.port)]
+    print(f"The Dagster UI is at http://127.0.0.1:{options.port} (stop with Ctrl-C)", flush=True)
+    os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606
+
+
+def rollback(options: argparse.Namespace, where: Settings) -> int:
+    """`insights rollback`: make an older generation current."""
+    from orchestration import generations, runs
+
+    with runs.lock(where):
+        generation = generations.roll_back(where.published, options.generation)
+    print(
+        f"Current is now {generation.name} (as of {generation.as_of}). "
+        "The next run publishes a new one."
+    )
+    return 0
+
+
+def status(options: argparse.Namespace, where: Settings) -> int:
+    """`insights status`: what is published, what is kept, which landed days are not loaded."""
+    from orchestration import feeds, generations, raw
+
+    now = generations.current(where.published)
+    if options.path:
+        if now is None:
+            raise UsageError("Nothing is published yet: run `insights run` first.")
+        print((where.published / "current").resolve())
+        return 0
+    print(f"home       {where.home}")
+    print(f"landing    {where.landing}")
+    if now is None:
+        print("published  nothing yet: run `insights run`")
+    else:
+        print(f"published  {now.name}, as of {now.as_of}, written {now.published_at[:19]} UTC")
+        for mart, rows in now.row_counts.items():
+            print(f"             {mart:<28} {rows:>12,} rows")
+    kept = [generation.name for generation in generations.generations(where.published)]
+    print(f"kept       {', '.join(kept) or 'none'}")
+    pending = raw.pending_days(where, feeds.load())
+    text = f"{len(pending)} days, {pending[0]} to {pending[-1]}" if pending else "none"
+    print(f"pending    {text}")
+    return 0
+
+
+def _days(options: argparse.Namespace, where: Settings, pending: list[date]) -> tuple[date, date]:
+    """The days asked for; else those with landed files that are not loaded; else the newest."""
+    from orchestration import raw, runs
+
+    asked: tuple[date | None, date | None] = (options.first, options.last)
+    limit = runs.last_full_day(where)
+    waiting = [day for day in pending if day <= limit]
+    newest = raw.newest_loaded_day(where.raw)
+    known = waiting or ([newest] if newest else pending)
+    if not known:
+        raise UsageError(
+            f"No files have landed in {where.landing}: put some there, or run `insights demo`."
+        )
+    first = asked[0] or asked[1] or known[0]
+    last = asked[1] or max(known[-1], first)
+    if first > last:
+        raise UsageError(f"--from {first} lies after --to {last}.")
+    if last > limit:
+        raise UsageError(
+            f"{last} is not over yet in {where.timezone}; the last full day is {limit}."
+        )
+    return first, last
+
+
+def _summarise(where: Settings, success: bool, tally: Tally, seconds: float) -> None:
+    """The closing lines of a run: what came in, what was built and checked, where to look."""
+    from orchestration import generations
+
+    arrived, total = tally.total("raw__"), tally.total()
+    print(
+        f"\n{'Done' if success else 'Stopped'} in {seconds:.1f} s "
+        f"({time.process_time():.1f} s of processor time)"
+    )
+    print(f"  loaded     {arrived.rows:,} rows, {arrived.refused:,} refused")
+    print(
+        f"  checked    {total.checked - total.failed:,} of {total.checked:,} checks held, "
+        f"{len(total.warnings)} warnings"
+    )
+    if arrived.refused:
+        print(f"  refused    see {where.quarantine}")
+    now = generations.current(where.published)
+    if success and now is not None:
+        path = where.published / "current"
+        marts = ", ".join(f"{name} {rows:,}" for name, rows in now.row_counts.items())
+        print(f"  published  as of {now.as_of}: {marts}")
+        print(f"  read them  {path / 'customer_insights.duckdb'} (schema marts)")
+        print(f"             {path / 'parquet'}")
+        print("  see runs   insights ui")
+    elif now is not None:
+        print(f"The last good publication stays current: {now.name}, as of {now.as_of}.")
+    else:
+        print("Nothing has been published yet.")
+
+
+def _instance(where: Settings) -> dg.DagsterInstance:
+    import dagster as dg
+
+    os.environ["DAGSTER_HOME"] = str(_dagster_home(where))
+    return dg.DagsterInstance.get()
+
+
+def _dagster_home(where: Settings) -> Path:
+    """Dagster's home below ours, configured like the project's own `dagster.yaml`."""
+    where.dagster_home.mkdir(parents=True, exist_ok=True)
+    text = DAGSTER_YAML.read_text(encoding="utf-8").replace("data/dagster", str(where.dagster_home))
+    file = where.dagster_home / "dagster.yaml"
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
+    return where.dagster_home
+
+
+def _silence() -> None:
+    """Only our own lines reach the terminal; `--debug` shows everything."""
+    warnings.filterwarnings("ignore")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    # a root that has a handler is one that no library gives another
+    logging.getLogger().handlers = [logging.NullHandler()]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="insights", description=__doc__)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and library logs")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[..., int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        added.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+        return added
+
+    runner = add("run", run, "load landed days, build everything, publish")
+    runner.add_argument("--from", dest="first", type=_day, metavar="DAY", help="first load date")
+    runner.add_argument("--to", dest="last", type=_day, metavar="DAY", help="last load date")
+    runner.add_argument(
+        "--full-refresh", action="store_true", help="rebuild incremental tables from raw"
+    )
+    writer = add("demo", demo, "write the demo retailer's landing folder")
+    writer.add_argument("--if-absent", action="store_true", help="leave a landing folder as it is")
+    server = add("ui", ui, "the Dagster UI on 127.0.0.1")
+    server.add_argument("--port", type=int, default=3000)
+    back = add("rollback", rollback, "make an older publication current")
+    back.add_argument("generation", nargs="?", help="default: the one before the current")
+    state = add("status", status, "what is published, kept and pending")
+    state.add_argument("--path", action="store_true", help="print the current generation's folder")
+    return parser
+
+
+def _day(text: str) -> date:
+    day = settings.parse_day(text)
+    if day is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a day as YYYY-MM-DD")
+    return day
+
+
+if __name__ == "__main__":
+    main()

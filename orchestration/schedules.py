@@ -1,0 +1,70 @@
+"""When the pipeline runs: the daily job, its schedule and the sensor for newly landed days.
+
+What a run does is in the assets; nothing here touches data.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+from dagster._core.definitions.partitions.partitioned_schedule import (
+    UnresolvedPartitionedAssetScheduleDefinition,
+)
+
+from orchestration import raw, runs, settings
+from orchestration.feeds import Feed
+from orchestration.settings import Settings
+
+JOB = "daily"
+
+daily_job = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.all(),
+    description="Everything, from landed files to published marts, for one day or a range of days.",
+    executor_def=dg.in_process_executor,
+)
+"""One process for all steps: DuckDB has one writer, and a process per step costs seconds each."""
+
+
+def range_tags(first: date, last: date, *, full_refresh: bool = False) -> dict[str, str]:
+    """The tags that make one run cover the load dates from `first` to `last`."""
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    return tags | ({runs.FULL_REFRESH_TAG: "true"} if full_refresh else {})
+
+
+def build_schedule() -> dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition:
+    """Every morning, the day that has just ended."""
+    return dg.build_schedule_from_partitioned_job(
+        daily_job,
+        hour_of_day=5,
+        description="Loads yesterday's files at five in the morning, reporting time zone.",
+    )
+
+
+def build_sensor(where: Settings, feeds: Sequence[Feed]) -> dg.SensorDefinition:
+    """One run over all days that have files which are not yet loaded."""
+
+    @dg.sensor(
+        job=daily_job,
+        name="landed_days",
+        minimum_interval_seconds=300,
+        description="Starts one run over the days whose landed files are not what was loaded, "
+        "once per state of the landing folder.",
+    )
+    def landed_days(
+        context: dg.SensorEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = settings.load()
+        last = runs.last_full_day(now)
+        first = runs.partitions(where).start.date()
+        days = [day for day in raw.pending_days(now, feeds) if first <= day <= last]
+        if not days:
+            yield dg.SkipReason("Every landed day is loaded.")
+            return
+        state = raw.landing_state(now, feeds, days)
+        yield dg.RunRequest(run_key=state, tags=range_tags(days[0], days[-1]))
+
+    return landed_days
