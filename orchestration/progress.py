@@ -94,11 +94,12 @@ class Progress(Tally):
 
     def _say(self, key: str, step: Step) -> None:
         is_raw = key.startswith("raw__")
+        held = f"{step.checked - step.failed} of {step.checked} checks held"
         parts = [
             f"{step.tables} tables" if step.tables > 1 and not is_raw else "",
             f"{step.rows:,} rows" if step.rows else "",
             f"{step.refused:,} refused" if step.refused else "",
-            f"{step.checked - step.failed} of {step.checked} checks held" if step.checked else "",
+            held if step.checked and not is_raw else "",
         ]
         state = "  FAILED" if step.errors else f"{step.seconds:6.1f} s"
         said = ", ".join(part for part in parts if part)

@@ -27,7 +27,7 @@ from typing import Any
 import duckdb
 
 from orchestration import landed
-from orchestration.feeds import Column, CsvDialect, Feed
+from orchestration.feeds import LINEAGE_TYPES, Column, CsvDialect, Feed
 from orchestration.landed import LandedFile
 
 __all__ = ["DayReading", "LandedFile", "footers", "read_days", "read_footer"]
@@ -113,8 +113,9 @@ def read_days(
 def footers(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     """The provenance in the footers of many Parquet files that `read_days` wrote, in one query.
 
-    Keys: `version`, `files` (each `name`, `size`, `modified_ns`, `sha256`), `accepted_count`,
-    `refused_by_reason`, `notes`, `error`. A file without it, or that cannot be read, is left out.
+    Keys: `version`, `columns` (see `column_types`), `files` (each `name`, `size`, `modified_ns`,
+    `sha256`), `accepted_count`, `refused_by_reason`, `notes`, `error`. A file without it, or that
+    cannot be read, is left out.
     """
     found: dict[Path, dict[str, Any]] = {}
     with closing(duckdb.connect()) as con:
@@ -128,6 +129,11 @@ def footers(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
 
         landed.by_halves(list(paths), read, lambda path: None)
     return found
+
+
+def column_types(feed: Feed) -> dict[str, str]:
+    """The columns of a feed's raw files and their types, in order."""
+    return {column.name: column.data_type for column in feed.columns} | LINEAGE_TYPES
 
 
 def read_footer(path: Path) -> dict[str, Any] | None:
@@ -558,6 +564,7 @@ class _Batch:
             return reading
         footer = {
             "version": reading.version,
+            "columns": column_types(self.feed),
             "files": day.provenance,
             "accepted_count": reading.accepted_count,
             "refused_by_reason": reading.refused_by_reason,
