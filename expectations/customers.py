@@ -16,6 +16,9 @@ MAX_SHARE_MISSING = {"country": 0.5, "region": 0.8, "postcode_area": 0.8}
 MIN_NET_AMOUNT, MAX_NET_AMOUNT = -10_000, 100_000
 MIN_MEAN_NET_AMOUNT, MAX_MEAN_NET_AMOUNT = 0, 5_000
 MAX_DISCOUNT_SHARE = 0.9
+# A day's mean purchase against the days before it. A hundred times more is a day in cents.
+LEVEL_DAYS, LEVEL_TRAILING_DAYS, LEVEL_MIN_EARLIER_DAYS = 7, 28, 7
+MIN_LEVEL_RATIO, MAX_LEVEL_RATIO = 0.1, 10
 # A purchase without a customer is worth nothing to a profile.
 MAX_ANONYMOUS_SHARE = 0.9
 
@@ -76,6 +79,7 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                         f"{MAX_MEAN_NET_AMOUNT:,}"
                     ),
                 ),
+                _level_holds(as_of),
                 gxe.UnexpectedRowsExpectation(
                     unexpected_rows_query=f"""
                         select sum(discount_amount) / nullif(sum(gross_amount), 0) as observed
@@ -92,7 +96,40 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                 ),
                 *_not_shrunk("purchases", published),
             ),
-            shown=("purchase_id",),
+            shown=("purchase_id", "purchase_date"),
+        ),
+    )
+
+
+def _level_holds(as_of: date) -> gxe.Expectation:
+    """A wrong unit shows in a day's level long before it shows in the mean of all history."""
+    return gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=f"""
+            select purchase_date, mean_amount / nullif(trailing_amount, 0) as observed
+            from (
+                select
+                    *,
+                    median(mean_amount) over recent as trailing_amount,
+                    count(*) over recent as earlier_day_count
+                from (
+                    select purchase_date, sum(net_amount) / count(*) as mean_amount
+                    from {{batch}}
+                    group by purchase_date
+                ) as days
+                window recent as (
+                    order by purchase_date
+                    range between interval {LEVEL_TRAILING_DAYS} day preceding
+                    and interval 1 day preceding
+                )
+            ) as levels
+            where
+                purchase_date > date '{as_of - timedelta(days=LEVEL_DAYS)}'
+                and earlier_day_count >= {LEVEL_MIN_EARLIER_DAYS}
+                and observed not between {MIN_LEVEL_RATIO} and {MAX_LEVEL_RATIO}
+        """,
+        description=(
+            f"the mean net_amount of each of the last {LEVEL_DAYS} days is {MIN_LEVEL_RATIO:g} to "
+            f"{MAX_LEVEL_RATIO:g} times the median of the {LEVEL_TRAILING_DAYS} days before it"
         ),
     )
 

@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import yaml
+
 from orchestration import settings
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError
 
@@ -36,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         command: Callable[[argparse.Namespace, Settings], int] = options.command
         code = command(options, settings.load())
+    except BrokenPipeError:
+        # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except KeyboardInterrupt:
         print("Stopped. The last good publication stays current; run again to go on.")
         code = 130
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(options: argparse.Namespace, where: Settings) -> int:
     """`insights run`: the daily job over one or many load dates."""
     from orchestration import feeds, raw, runs, schedules
-    from orchestration.progress import Tally
+    from orchestration.progress import Tally, counted
 
     contracts = feeds.load()
     first, last = _days(options, where, raw.pending_days(where, contracts))
@@ -61,21 +67,18 @@ def run(options: argparse.Namespace, where: Settings) -> int:
         from orchestration import definitions
 
         count = (last - first).days + 1
-        print(f"Loading {first} to {last} ({count} day{'s' if count > 1 else ''})", flush=True)
-        result = (
-            definitions.build()
-            .resolve_job_def(schedules.JOB)
-            .execute_in_process(
-                instance=instance,
-                tags=schedules.range_tags(first, last, full_refresh=options.full_refresh),
-                run_config={"loggers": {"progress": {}}},
-                raise_on_error=options.debug,
-            )
+        print(f"Loading {first} to {last} ({counted(count, 'day')})", flush=True)
+        job = definitions.build().resolve_job_def(schedules.JOB)
+        result = job.execute_in_process(
+            instance=instance,
+            tags=schedules.range_tags(first, last, full_refresh=options.full_refresh),
+            run_config={"loggers": {"progress": {}}},
+            raise_on_error=options.debug,
         )
         tally = Tally()
         for event in result.all_events:
             tally.see(event)
-        _summarise(where, result.success, tally, time.monotonic() - started)
+        _summarise(where, job, result.success, tally, time.monotonic() - started)
         return 0 if result.success else 1
 
 
@@ -120,6 +123,7 @@ def rollback(options: argparse.Namespace, where: Settings) -> int:
 def status(options: argparse.Namespace, where: Settings) -> int:
     """`insights status`: what is published, what is kept, which landed days are not loaded."""
     from orchestration import feeds, generations, raw
+    from orchestration.progress import counted
 
     now = generations.current(where.published)
     if options.path:
@@ -138,7 +142,7 @@ def status(options: argparse.Namespace, where: Settings) -> int:
     kept = [generation.name for generation in generations.generations(where.published)]
     print(f"kept       {', '.join(kept) or 'none'}")
     pending = raw.pending_days(where, feeds.load())
-    text = f"{len(pending)} days, {pending[0]} to {pending[-1]}" if pending else "none"
+    text = f"{counted(len(pending), 'day')}, {pending[0]} to {pending[-1]}" if pending else "none"
     print(f"pending    {text}")
     return 0
 
@@ -156,8 +160,8 @@ def _days(options: argparse.Namespace, where: Settings, pending: list[date]) -> 
         raise UsageError(
             f"No files have landed in {where.landing}: put some there, or run `insights demo`."
         )
-    first = asked[0] or asked[1] or known[0]
-    last = asked[1] or max(known[-1], first)
+    last = asked[1] or max(known[-1], asked[0] or known[-1])
+    first = asked[0] or min(waiting[0] if waiting else last, last)
     if first > last:
         raise UsageError(f"--from {first} lies after --to {last}.")
     if last > limit:
@@ -167,22 +171,31 @@ def _days(options: argparse.Namespace, where: Settings, pending: list[date]) -> 
     return first, last
 
 
-def _summarise(where: Settings, success: bool, tally: Tally, seconds: float) -> None:
+def _summarise(
+    where: Settings, job: dg.JobDefinition, success: bool, tally: Tally, seconds: float
+) -> None:
     """The closing lines of a run: what came in, what was built and checked, where to look."""
     from orchestration import generations
+    from orchestration.progress import counted, title
+    from orchestration.transform import STATIONS
 
     arrived, total = tally.total("raw__"), tally.total()
     print(
         f"\n{'Done' if success else 'Stopped'} in {seconds:.1f} s "
         f"({time.process_time():.1f} s of processor time)"
     )
-    print(f"  loaded     {arrived.rows:,} rows, {arrived.refused:,} refused")
+    print(f"  loaded     {counted(arrived.rows, 'row')}, {arrived.refused:,} refused")
     print(
         f"  checked    {total.checked - total.failed:,} of {total.checked:,} checks held, "
-        f"{len(total.warnings)} warnings"
+        f"{counted(len(total.warnings), 'warning')}"
     )
     if arrived.refused:
         print(f"  refused    see {where.quarantine}")
+    flow = ("raw", *STATIONS, "published")
+    not_built = [node.name for node in job.nodes if node.name not in tally.steps]
+    if not_built:
+        not_built.sort(key=lambda step: (flow.index(step.split("_")[0]), step))
+        print(f"  not built  {', '.join(map(title, not_built))}")
     now = generations.current(where.published)
     if success and now is not None:
         path = where.published / "current"
@@ -207,7 +220,13 @@ def _instance(where: Settings) -> dg.DagsterInstance:
 def _dagster_home(where: Settings) -> Path:
     """Dagster's home below ours, configured like the project's own `dagster.yaml`."""
     where.dagster_home.mkdir(parents=True, exist_ok=True)
-    text = DAGSTER_YAML.read_text(encoding="utf-8").replace("data/dagster", str(where.dagster_home))
+    config = yaml.safe_load(DAGSTER_YAML.read_text(encoding="utf-8"))
+    for part in config.values():
+        place = part.get("config", {})
+        if "base_dir" in place:
+            below = Path(place["base_dir"]).relative_to("data/dagster")
+            place["base_dir"] = str(where.dagster_home / below)
+    text = yaml.safe_dump(config)
     file = where.dagster_home / "dagster.yaml"
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         file.write_text(text, encoding="utf-8")

@@ -182,12 +182,13 @@ def _read_file(path: Path) -> Iterator[Feed]:
 
 def _feed(path: Path, source: Mapping[str, Any], table: Any) -> Feed:
     """One contract from dbt's shape. The mapping stands here once, so the models stay plain."""
-    where = f"{path}:{_line(table)}"
+    where = f"{path}:{_line(table if isinstance(table, dict) else source)}"
     if not isinstance(table, dict):
         raise ContractError(f"{where}: a table must be a mapping with `name` and `columns`.")
     name = f"{source.get('name')}.{table.get('name')}"
-    if table.get("identifier") != name.replace(".", "__"):
-        raise ContractError(f"{where}: {name}: `identifier` must be {name.replace('.', '__')}.")
+    identifier = f"{source.get('name')}__{table.get('name')}"
+    if table.get("identifier") != identifier:
+        raise ContractError(f"{where}: {name}: `identifier` must be {identifier}.")
     config = _mapping(table, "config", where)
     meta = {
         **_mapping(_mapping(source, "config", where), "meta", where),
@@ -267,7 +268,8 @@ def _line(node: Any) -> int:
 def _line_of(columns: list[Any], location: tuple[int | str, ...], table: Any) -> int:
     """The line of the column an error lies in, else the table's."""
     if len(location) > 1 and location[0] == "columns" and isinstance(location[1], int):
-        return _line(columns[location[1]])
+        column = columns[location[1]]
+        return _line(column if isinstance(column, dict) else table)
     return _line(table)
 
 

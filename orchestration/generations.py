@@ -92,7 +92,7 @@ def _read(file: Path) -> Generation:
 
 def remove_unfinished(generations: Path) -> None:
     """What a killed run left behind; the run lock says that nobody is writing it."""
-    for leftover in generations.glob(".*"):
+    for leftover in generations.glob(".*/"):
         shutil.rmtree(leftover)
 
 
@@ -101,7 +101,9 @@ def _prune(published: Path, keep: int) -> None:
     now = current(published)
     for generation in generations(published)[:-keep]:
         if now is None or generation.name != now.name:
-            shutil.rmtree(published / "generations" / generation.name)
+            # hidden first: killed half-way, it is unfinished work and no generation to go back to
+            folder = published / "generations"
+            shutil.rmtree((folder / generation.name).rename(folder / f".{generation.name}"))
 
 
 def _flush(folder: Path) -> None:

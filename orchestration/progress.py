@@ -44,10 +44,10 @@ class Tally:
             metadata = event.step_materialization_data.materialization.metadata
             step.tables += 1
             step.rows += _number(metadata.get("rows"))
-            step.refused += _number(metadata.get("refused_rows"))
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
             step.checked += 1
+            step.refused += _number(evaluation.metadata.get("refused_rows"))
             if not evaluation.passed:
                 step.failed += 1
                 _add_findings(step, evaluation)
@@ -84,9 +84,7 @@ class Progress(Tally):
         key = event.step_key
         if key is None:
             return
-        if event.event_type == dg.DagsterEventType.STEP_SKIPPED:
-            print(f"  {_title(key):<36} not built", file=self.out, flush=True)
-        elif event.event_type in (
+        if event.event_type in (
             dg.DagsterEventType.STEP_SUCCESS,
             dg.DagsterEventType.STEP_FAILURE,
         ):
@@ -97,13 +95,13 @@ class Progress(Tally):
         held = f"{step.checked - step.failed} of {step.checked} checks held"
         parts = [
             f"{step.tables} tables" if step.tables > 1 and not is_raw else "",
-            f"{step.rows:,} rows" if step.rows else "",
+            counted(step.rows, "row") if step.rows else "",
             f"{step.refused:,} refused" if step.refused else "",
             held if step.checked and not is_raw else "",
         ]
         state = "  FAILED" if step.errors else f"{step.seconds:6.1f} s"
         said = ", ".join(part for part in parts if part)
-        print(f"  {_title(key):<36} {state}  {said}".rstrip(), file=self.out)
+        print(f"  {title(key):<36} {state}  {said}".rstrip(), file=self.out)
         for sentence in step.warnings:
             print(f"      warning: {sentence}", file=self.out)
         for sentence in step.errors:
@@ -124,7 +122,7 @@ def _add_findings(step: Step, evaluation: Any) -> None:
     elif evaluation.severity == dg.AssetCheckSeverity.WARN:
         rows = _number(evaluation.metadata.get("dagster_dbt/failed_row_count"))
         table = ".".join(evaluation.asset_key.path)
-        step.warnings.append(f"{table}: {rows:,} rows break {evaluation.check_name}.")
+        step.warnings.append(f"{table}: {counted(rows, 'row')} against {evaluation.check_name}.")
 
 
 def failure_sentence(event: dg.DagsterEvent) -> str:
@@ -160,8 +158,14 @@ def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     return log
 
 
-def _title(key: str) -> str:
-    return key.replace("__", " ", 1).replace("__", ".").replace("_gate", " gate")
+def title(step: str) -> str:
+    """A step's key as people write it: `raw__pos__receipts` is `raw pos.receipts`."""
+    return step.replace("__", " ", 1).replace("__", ".").replace("_gate", " gate")
+
+
+def counted(count: int, thing: str) -> str:
+    """A count and its noun: `1 row`, `2,000 rows`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _number(value: Any) -> int:

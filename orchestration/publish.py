@@ -38,8 +38,15 @@ _TRUST_COLUMNS = {
         "timestamp",
         "The newest event in the mart, UTC; null where it holds no events or is empty.",
     ),
-    "checks_passed": ("bigint", "Checks of the mart that held in this run."),
-    "checks_warned": ("bigint", "Checks of the mart that failed with severity warn in this run."),
+    "checks_passed": (
+        "bigint",
+        "Checks that held in this run, of the mart and of all models it is built from.",
+    ),
+    "checks_warned": (
+        "bigint",
+        "Checks that failed with severity warn in this run, of the mart and of all models it is "
+        "built from.",
+    ),
     "missing_feeds": ("varchar", "Feeds the mart could use that never arrived, comma separated."),
     "note": ("varchar", "What to bear in mind in a sentence; null when there is nothing."),
 }
@@ -55,6 +62,7 @@ class Mart:
     columns: Mapping[str, str]
     event_time: str | None
     feeds: tuple[str, ...]
+    built_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,16 @@ def marts_of(manifest: Mapping[str, Any]) -> list[Mart]:
                 column: entry["description"] for column, entry in by_name[name]["columns"].items()
             },
             event_time=by_name[name]["config"].get("event_time"),
-            feeds=_feeds_of(manifest, by_name[name]["unique_id"]),
+            feeds=tuple(
+                f"{source['source_name']}.{source['name']}"
+                for source in _upstream(manifest, by_name[name]["unique_id"], "sources")
+                if source["source_name"] != "raw"
+            ),
+            built_from=tuple(
+                node["name"]
+                for node in _upstream(manifest, by_name[name]["unique_id"], "nodes")
+                if node["resource_type"] in ("model", "seed")
+            ),
         )
         for name, station in transform.mart_names(manifest).items()
     ]
@@ -208,9 +225,7 @@ def _copy_marts(
             counts[mart.name] = rows
             _describe(target, mart.name, mart.description, mart.columns)
             newest = _newest(target, mart)
-            trust.append(
-                _trust_row(mart, as_of, timezone, rows, newest, checks.get(mart.name), arrived)
-            )
+            trust.append(_trust_row(mart, as_of, timezone, rows, newest, checks, arrived))
         counts[TRUST] = len(trust)
         _write_trust(target, trust)
         for name in counts:
@@ -227,12 +242,13 @@ def _trust_row(
     timezone: str,
     rows: int,
     newest: datetime | None,
-    checks: Checks | None,
+    checks: Mapping[str, Checks],
     arrived: set[str],
 ) -> tuple[Any, ...]:
     missing = [feed for feed in mart.feeds if feed not in arrived]
     end = datetime.combine(as_of + timedelta(days=1), time(), ZoneInfo(timezone))
-    held = checks or Checks()
+    of_models = [checks.get(model, Checks()) for model in (mart.name, *mart.built_from)]
+    held = Checks(sum(of.passed for of in of_models), sum(of.warned for of in of_models))
     notes = []
     if missing and len(missing) == len(mart.feeds):
         notes.append("None of the feeds this mart is built from ever arrived.")
@@ -297,21 +313,15 @@ def _quoted(text: object) -> str:
     return str(text).replace("'", "''")
 
 
-def _feeds_of(manifest: Mapping[str, Any], node: str) -> tuple[str, ...]:
-    """The feeds a model is built from, found by walking up to the sources."""
-    found: set[str] = set()
-    seen = {node}
+def _upstream(manifest: Mapping[str, Any], node: str, kind: str) -> list[dict[str, Any]]:
+    """The `sources` or `nodes` a model is built from, near and far."""
+    found = {node}
     todo = [node]
     while todo:
-        for parent in manifest["parent_map"].get(todo.pop(), []):
-            if parent in seen:
-                continue
-            seen.add(parent)
-            todo.append(parent)
-            source = manifest["sources"].get(parent)
-            if source and source["source_name"] != "raw":
-                found.add(f"{source['source_name']}.{source['name']}")
-    return tuple(sorted(found))
+        parents = set(manifest["parent_map"].get(todo.pop(), [])) - found
+        found |= parents
+        todo += parents
+    return [manifest[kind][name] for name in sorted(found - {node}) if name in manifest[kind]]
 
 
 def _checks_of_run(context: dg.AssetExecutionContext) -> dict[str, Checks]:
@@ -325,6 +335,8 @@ def _checks_of_run(context: dg.AssetExecutionContext) -> dict[str, Checks]:
         if event is None:
             continue
         evaluation = event.asset_check_evaluation_data
+        if evaluation.asset_key.path[0] not in transform.STATIONS:
+            continue  # a feed may bear the name of a mart
         name = evaluation.asset_key.path[-1]
         before = counts.get(name, Checks())
         counts[name] = (

@@ -27,6 +27,9 @@ STATION = "raw"
 FEED_ARRIVALS = dg.AssetKey([STATION, "feed_arrivals"])
 ARRIVAL_CHECK = "arrival"
 
+_NOT_LOADED = "Nothing was loaded for such a day; deliver it again, or change what is expected."
+_STALE = "What did come was loaded; deliver the missing days and run again."
+
 Footer = Mapping[str, Any]
 """What `reading` says of a loaded day: version, files, counts, notes."""
 
@@ -214,20 +217,27 @@ def _load(context: dg.AssetExecutionContext, feed: Feed, days: Sequence[date]) -
     work.mkdir(parents=True)
     try:
         readings = reading.read_days(feed, wanted, work) if wanted else []
-        report = _gate(where, feed, readings, max(days))
+        # what the marts will stand for: a run over an old day must not hide that a feed is stale
+        as_of = max(*days, newest_loaded_day(where.raw) or days[0])
+        report = _gate(where, feed, readings, as_of)
         problems = [reading_.error for reading_ in readings if reading_.error is not None]
         failures = [failure for outcome in report.outcomes for failure in outcome.failures]
-        problems += [failure.sentence for failure in failures if failure.severity == "error"]
-        warnings = [failure.sentence for failure in failures if failure.severity == "warn"]
+        refusing = {said for sentences in report.failed_days.values() for said in sentences}
+        problems += [
+            f"{failure.sentence} {_NOT_LOADED if failure.sentence in refusing else _STALE}"
+            for failure in failures
+            if failure.severity == "error"
+        ]
+        warnings = _worth_a_look(feed, readings)
+        warnings += [failure.sentence for failure in failures if failure.severity == "warn"]
         for reading_ in readings:
             refused = reading_.error is not None or reading_.day in report.failed_days
             _put_into_place(where, feed, reading_, refused=refused)
-            for note in reading_.notes:
-                context.log.info(note)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     metadata = {reading_.day: _metadata(where, feed, reading_) for reading_ in readings}
-    check = _arrival_result(feed, report, problems, warnings)
+    refused_rows = sum(reading_.refused_count for reading_ in readings)
+    check = _arrival_result(feed, report, problems, warnings, refused_rows)
     if not problems:
         for day, values in metadata.items():
             context.add_asset_metadata(values, partition_key=day.isoformat())
@@ -243,8 +253,24 @@ def _load(context: dg.AssetExecutionContext, feed: Feed, days: Sequence[date]) -
     raise dg.Failure(description=_summary(problems), allow_retries=False)
 
 
+def _worth_a_look(feed: Feed, readings: Sequence[DayReading]) -> list[str]:
+    """What files did that refuses nothing, each thing once however many days it happened on."""
+    days: dict[str, list[date]] = {}
+    for reading_ in readings:
+        for note in reading_.notes:
+            days.setdefault(note, []).append(reading_.day)
+    return [
+        f"{feed.name} {when[0]}{f' and {len(when) - 1} more days' if when[1:] else ''}: {note}"
+        for note, when in days.items()
+    ]
+
+
 def _arrival_result(
-    feed: Feed, report: ArrivalReport, problems: Sequence[str], warnings: Sequence[str]
+    feed: Feed,
+    report: ArrivalReport,
+    problems: Sequence[str],
+    warnings: Sequence[str],
+    refused_rows: int,
 ) -> dg.AssetCheckResult:
     findings = [f"- error: {sentence}" for sentence in problems]
     findings += [f"- warn: {sentence}" for sentence in warnings]
@@ -255,6 +281,7 @@ def _arrival_result(
         severity=dg.AssetCheckSeverity.ERROR if problems else dg.AssetCheckSeverity.WARN,
         metadata={
             "findings": dg.MetadataValue.md("\n".join(findings) or "none"),
+            "refused_rows": refused_rows,
             "passed": sum(outcome.passed_count for outcome in report.outcomes),
             "failed": len(findings),
         },
@@ -262,7 +289,7 @@ def _arrival_result(
 
 
 def _gate(
-    where: Settings, feed: Feed, readings: Sequence[DayReading], last_day: date
+    where: Settings, feed: Feed, readings: Sequence[DayReading], as_of: date
 ) -> ArrivalReport:
     staged = {
         reading_.day: StagedDay(reading_.parquet, reading_.accepted_count, reading_.refused_count)
@@ -271,7 +298,7 @@ def _gate(
     }
     loaded = loaded_footers(where.raw, [feed])[feed.name]
     history = {day: int(footer["accepted_count"]) for day, footer in loaded.items()}
-    return checks.check_arrivals(feed, staged, history, last_day)
+    return checks.check_arrivals(feed, staged, history, as_of)
 
 
 def _put_into_place(where: Settings, feed: Feed, reading_: DayReading, *, refused: bool) -> None:
@@ -305,9 +332,11 @@ def _view_sql(where: Settings, feed: Feed, footers: Sequence[Footer]) -> str:
     files = "'" + f"{landed.literal_path(folder)}/*.parquet".replace("'", "''") + "'"
     if all(list(footer["columns"].items()) == list(types.items()) for footer in footers):
         # the plain form lets DuckDB pass over the files of other days, at a tenth of the cost
-        return f"select {columns} from read_parquet({files})"
+        return f"select {columns} from read_parquet({files}, hive_partitioning = false)"
     # by name, so that files written before the contract changed still fit
-    written = f"select * from read_parquet({files}, union_by_name = true)"
+    written = (
+        f"select * from read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+    )
     return f"select {columns} from ({written} union all by name {empty})"
 
 
@@ -330,6 +359,7 @@ def _metadata(where: Settings, feed: Feed, reading_: DayReading) -> dict[str, An
         "refused_rows": reading_.refused_count,
         "refused_by_reason": dg.MetadataValue.json(dict(reading_.refused_by_reason)),
         "notes": dg.MetadataValue.json(list(reading_.notes)),
+        "missing_columns": dg.MetadataValue.json(list(reading_.missing_columns)),
     }
 
 

@@ -73,6 +73,7 @@ class DayReading:
     refused_by_reason: Mapping[str, int]
     error: str | None
     notes: tuple[str, ...]
+    missing_columns: tuple[str, ...]
     parquet: Path | None
     quarantine: Path | None
     version: str
@@ -114,7 +115,8 @@ def footers(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     """The provenance in the footers of many Parquet files that `read_days` wrote, in one query.
 
     Keys: `version`, `columns` (see `column_types`), `files` (each `name`, `size`, `modified_ns`,
-    `sha256`), `accepted_count`, `refused_by_reason`, `notes`, `error`. A file without it, or that
+    `sha256`), `accepted_count`, `refused_by_reason`, `notes`,
+    `missing_columns`, `error`. A file without it, or that
     cannot be read, is left out.
     """
     found: dict[Path, dict[str, Any]] = {}
@@ -170,6 +172,7 @@ class _File:
     layout: _Layout = (None, ())
     problem: _Problem | None = None
     notes: list[str] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
     rows: Counter[str | None] = field(default_factory=Counter)
     values: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -480,9 +483,7 @@ class _Batch:
         if extra:
             shown = _listed(sorted(_showable(names[place], place) for place in extra))
             file.notes.append(f"{file.name}: extra column {shown} was kept out.")
-        if missing:
-            shown = _listed([c.name for c in missing])
-            file.notes.append(f"{file.name}: optional column {shown} is missing and read as null.")
+        file.missing = {column.name for column in missing}
         return {name: found[0] for name, found in places.items()}
 
     def _typing(self, cells: str) -> str:
@@ -543,7 +544,7 @@ class _Batch:
         problems = day.problems + [file.problem for file in day.files if file.problem]
         if problems:
             why = _unusable(feed, day.day, problems)
-            return DayReading(day.day, 0, 0, {}, why, tuple(day.notes), None, None, day.version)
+            return DayReading(day.day, 0, 0, {}, why, tuple(day.notes), (), None, None, day.version)
         rows = sum((file.rows for file in day.files), Counter[str | None]())
         accepted = rows.pop(None, 0)
         by_reason = {str(reason): rows[reason] for reason in sorted(rows, key=str)}
@@ -551,11 +552,22 @@ class _Batch:
         changed = _changed_types(feed, day.files)
         notes = [*day.notes, *(note for file in day.files for note in file.notes), *changed]
         notes += [f"{file.name} holds no rows." for file in day.files if not file.rows]
+        absent = set().union(*(file.missing for file in day.files))
+        missing = tuple(name for name in feed.column_names if name in absent)
         error = None
         if refused > feed.max_reject_share * (accepted + refused):
             error = _too_many_refused(feed, day.day, accepted, by_reason, changed)
         return DayReading(
-            day.day, accepted, refused, by_reason, error, tuple(notes), None, None, day.version
+            day.day,
+            accepted,
+            refused,
+            by_reason,
+            error,
+            tuple(notes),
+            missing,
+            None,
+            None,
+            day.version,
         )
 
     def _write(self, day: _Day, reading: DayReading, work: Path) -> DayReading:
@@ -569,6 +581,7 @@ class _Batch:
             "accepted_count": reading.accepted_count,
             "refused_by_reason": reading.refused_by_reason,
             "notes": reading.notes,
+            "missing_columns": reading.missing_columns,
             "error": reading.error,
         }
 

@@ -30,7 +30,7 @@ _TENANT_VARIABLES = {
     "INSIGHTS_CURRENCY": "EUR",
     "INSIGHTS_COUNTRY": "US",
 }
-_TARGETS = ("duckdb", "spark")
+_TARGETS = ("duckdb",)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -119,10 +119,12 @@ def load() -> Settings:
     }
     target = os.environ.get("INSIGHTS_TARGET") or "duckdb"
     if target not in _TARGETS:
-        raise SettingsError(f"INSIGHTS_TARGET is '{target}'; it must be one of {_TARGETS}.")
+        raise SettingsError(
+            f"INSIGHTS_TARGET is '{target}'; it must be one of: {', '.join(_TARGETS)}."
+        )
     try:
         ZoneInfo(values["INSIGHTS_TIMEZONE"])
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingsError(
             f"INSIGHTS_TIMEZONE is '{values['INSIGHTS_TIMEZONE']}', which is not a time zone; "
             "use a name such as Europe/Paris."
@@ -131,7 +133,7 @@ def load() -> Settings:
         if not re.fullmatch(rf"[A-Z]{{{length}}}", values[name]):
             raise SettingsError(f"{name} is '{values[name]}'; use its {length}-letter ISO code.")
     keep = os.environ.get("INSIGHTS_KEEP_GENERATIONS") or "5"
-    if not keep.isdigit() or int(keep) < 1:
+    if not keep.isdecimal() or int(keep) < 1:
         raise SettingsError(f"INSIGHTS_KEEP_GENERATIONS is '{keep}'; it must be 1 or more.")
     return Settings(
         home=home,
@@ -164,7 +166,7 @@ def _tenant_file(landing: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     values = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue

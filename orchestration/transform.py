@@ -21,6 +21,7 @@ import dagster as dg
 import duckdb
 
 from orchestration import runs, settings
+from orchestration.progress import counted
 from orchestration.raw import FEED_ARRIVALS
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -37,6 +38,8 @@ _PARSED_FILES = ("dbt_project.yml", "profiles.yml", "dbt_project/**/*")
 _KEPT_BY_DBT = "partial_parse.msgpack"
 _STAMP = "manifest.stamp"
 _SHOWN_KEYS = 5
+_SHOWN_COLUMN = re.compile(r"\w+_id|\w+_number|kpi|_load_date|_source_file")
+"""Columns of a failing row that say which row it is and nothing about a person."""
 
 
 def load_manifest() -> dict[str, Any]:
@@ -252,8 +255,9 @@ def _explain(where: Settings, outcome: "dbtRunnerResult") -> str:
         if result.status == "fail":
             keys = _failing_keys(where, result.node)
             sentences.append(
-                f"{_tested(result.node)}: {result.failures:,} rows break {result.node.name}"
-                f"{f' ({keys})' if keys else ''}; see {result.node.original_file_path}."
+                f"{_tested(result.node)}: {counted(result.failures, 'row')} against "
+                f"{result.node.name}{f' ({keys})' if keys else ''}; "
+                f"see {result.node.original_file_path}."
             )
         elif result.status == "error":
             sentences.append(
@@ -277,9 +281,7 @@ def _failing_keys(where: Settings, node: Any) -> str:
         with duckdb.connect(str(where.warehouse)) as warehouse:
             rows = warehouse.execute(f"select * from ({node.compiled_code}) limit {_SHOWN_KEYS}")
             names = [column[0] for column in rows.description or []]
-            shown = [
-                i for i, name in enumerate(names) if re.fullmatch(r"\w+_id|\w+_number|kpi", name)
-            ]
+            shown = [i for i, name in enumerate(names) if _SHOWN_COLUMN.fullmatch(name)]
             return "; ".join(
                 ", ".join(f"{names[i]} {row[i]}" for i in shown) for row in rows.fetchall() if shown
             )

@@ -48,6 +48,9 @@ STATIONS = ("staging", "identity", "customers", "traits", "kpis")
 MART_STATIONS = ("customers", "traits", "kpis")
 EMPTY_NAMES = {"common", "helper", "helpers", "lib", "misc", "util", "utils"}
 
+ORDER_DEPENDENT = re.compile(
+    r"\b(avg|mean|stddev\w*|variance|var_\w+|covar_\w+|corr|regr_\w+)\s*\(", re.IGNORECASE
+)
 CLOCK = re.compile(
     r"\b(?:current_date|current_timestamp|current_time|localtimestamp|getdate|sysdate"
     r"|run_started_at|modules\.datetime)\b"
@@ -233,6 +236,39 @@ def no_model_reads_the_clock(root: Path) -> list[str]:
     ]
 
 
+def personal_columns_stay_in_the_vault(root: Path) -> list[str]:
+    """A feed with personal columns is staged in the schema `vault`."""
+    breaches = []
+    for path in _files(root, "dbt_project/models/staging", "__sources.yml"):
+        for source in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("sources", []):
+            for table in source["tables"]:
+                metas = [
+                    (column.get("config") or {}).get("meta") or {}
+                    for column in table.get("columns", [])
+                ]
+                if not any(meta.get("pii", "none") != "none" for meta in metas):
+                    continue
+                model = path.parent / f"stg_{source['name']}__{table['name']}.sql"
+                text = model.read_text(encoding="utf-8") if model.is_file() else ""
+                if not re.search(r"schema\s*=\s*'vault'", text):
+                    breaches.append(
+                        f"{_name(model, root)}: {source['name']}.{table['name']} has personal "
+                        "columns; stage it with config(schema='vault')."
+                    )
+    return breaches
+
+
+def no_model_adds_up_doubles(root: Path) -> list[str]:
+    """Doubles added in another order differ in the last digit: same input, other output."""
+    return [
+        f"{_name(path, root)}:{_line(text, found)}: `{found[1]}` depends on the order of the rows; "
+        "calculate it from exact sums of decimals and counts."
+        for path in _files(root, "dbt_project/models", ".sql")
+        for text in [_without_comments(path.read_text(encoding="utf-8"))]
+        for found in ORDER_DEPENDENT.finditer(text)
+    ]
+
+
 def marts_name_their_columns(root: Path) -> list[str]:
     """No mart ends in `select *`."""
     return [
@@ -377,6 +413,14 @@ def test_no_model_reads_the_clock() -> None:
     _holds(no_model_reads_the_clock)
 
 
+def test_personal_columns_stay_in_the_vault() -> None:
+    _holds(personal_columns_stay_in_the_vault)
+
+
+def test_no_model_adds_up_doubles() -> None:
+    _holds(no_model_adds_up_doubles)
+
+
 def test_marts_name_their_columns() -> None:
     _holds(marts_name_their_columns)
 
@@ -500,6 +544,20 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
         {f"{TRAIT}.sql": "-- never now()\nselect is_known(1), current_date_of_sale"},
         "",
     ),
+    (
+        personal_columns_stay_in_the_vault,
+        {
+            "dbt_project/models/staging/crm/_crm__sources.yml": (
+                "sources: [{name: crm, tables: [{name: contacts, columns: "
+                "[{name: email, config: {meta: {pii: email}}}]}]}]"
+            ),
+            "dbt_project/models/staging/crm/stg_crm__contacts.sql": "select 1",
+        },
+        "stg_crm__contacts.sql",
+    ),
+    (no_model_adds_up_doubles, {f"{TRAIT}.sql": "select\n avg(x)"}, "trait_rhythm.sql:2"),
+    (no_model_adds_up_doubles, {f"{TRAIT}.sql": "select STDDEV_SAMP (x)"}, "exact sums"),
+    (no_model_adds_up_doubles, {f"{TRAIT}.sql": "select sum(x) as avg_amount -- avg(x)"}, ""),
     (marts_name_their_columns, {f"{TRAIT}.sql": "with a as (select 1)\nselect * from a"}, "sql:2"),
     (marts_name_their_columns, {f"{TRAIT}.sql": "select x is distinct from y, * from a"}, "*"),
     (marts_name_their_columns, {f"{TRAIT}.sql": "select b.x, a.* from a"}, "select *"),

@@ -322,15 +322,14 @@ LINES = "select '{day}-' || i, i, 'p', {quantity}, {amount} from range(100) as n
         (
             "pos.receipt_lines",
             LINES.replace("{quantity}", "1").replace("{amount}", "5"),
-            LINES.replace("{quantity}", "-1").replace("{amount}", "5"),
-            "error: quantity is zero or more; broken by 100 of 200 rows, for example receipt_id "
-            "2017-03-06-0, line_number 0, _load_date 2017-03-06; ",
+            LINES.replace("{quantity}", "-1").replace("{amount}", "-5"),
+            None,
         ),
         (
             "pos.receipt_lines",
             LINES.replace("{quantity}", "1").replace("{amount}", "5"),
             LINES.replace("{quantity}", "1").replace("{amount}", "100001"),
-            "warn: sales_amount lies between 0 and 100,000; broken by 100 of 200 rows, for ",
+            "warn: sales_amount lies within 100,000 of zero; broken by 100 of 200 rows, for ",
         ),
     ],
 )

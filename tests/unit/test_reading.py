@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.feeds import Column, Feed
+from orchestration.feeds import LINEAGE_TYPES, Column, Feed
 from orchestration.reading import DayReading, LandedFile, footers, read_days, read_footer
 
 DAY = date(2017, 3, 2)
@@ -671,10 +671,8 @@ def test_optional_columns_may_be_missing_and_extra_ones_are_kept_out(
     landing.add_query(name, "select 9 as shelf, 'r1' as id, '2017-03-02' as sold_at", options)
     reading = landing.read()
     assert rows(reading.parquet, "id, amount, arm") == [("r1", None, None)]
-    assert reading.notes == (
-        f"{name}: extra column shelf was kept out.",
-        f"{name}: optional column amount, arm, note is missing and read as null.",
-    )
+    assert reading.notes == (f"{name}: extra column shelf was kept out.",)
+    assert reading.missing_columns == ("amount", "arm", "note")
 
 
 def test_a_column_named_twice_refuses_the_day(landing: Landing) -> None:
@@ -834,7 +832,9 @@ def test_the_footer_tells_where_rows_came_from(landing: Landing) -> None:
         "version": reading.version,
         "accepted_count": 1,
         "refused_by_reason": {"type:sold_at": 1},
+        "columns": {**{c.name: c.data_type for c in make_feed().columns}, **LINEAGE_TYPES},
         "notes": list(reading.notes),
+        "missing_columns": list(reading.missing_columns),
         "error": None,
     }
     stranger = landing.add_query("stranger.parquet", "select 1 as x")

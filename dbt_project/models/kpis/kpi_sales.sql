@@ -58,11 +58,30 @@ totals as (
         count_if(customer_id is not null) as identified_purchase_count,
         count(distinct case when net_amount > 0 then customer_id end) as active_customer_count,
         count_if(is_first) as new_customer_count,
-        avg(cast(net_amount as double)) as average_purchase_amount,
-        1.959964 * stddev_samp(cast(net_amount as double)) / sqrt(count(*))
-            as average_purchase_reach
+        -- exact sums, because doubles added in another order differ in the last digit
+        cast(sum(net_amount) as double) as net_sum,
+        cast(sum(cast(net_amount * net_amount as decimal(36, 4))) as double) as net_square_sum
     from cuts
     group by period_start, segment_type, segment
+
+),
+
+averages as (
+
+    -- the sample variance from its sums; rounding may leave a zero one a little below zero
+    select
+        *,
+        net_sum / purchase_count as average_purchase_amount,
+        case
+            when purchase_count > 1
+                then
+                    1.959964 * sqrt(greatest(
+                        (net_square_sum - net_sum * net_sum / purchase_count)
+                        / (purchase_count - 1) / purchase_count,
+                        0
+                    ))
+        end as average_purchase_reach
+    from totals
 
 )
 
@@ -104,7 +123,7 @@ select
         as identified_purchase_high
 from months
 cross join segments
-left join totals
+left join averages as totals
     on
         months.period_start = totals.period_start
         and segments.segment_type = totals.segment_type
