@@ -158,9 +158,11 @@ def load(root: Path = SOURCES_ROOT) -> tuple[Feed, ...]:
 
 
 def _read_file(path: Path) -> Iterator[Feed]:
-    text = path.read_text(encoding="utf-8")
     try:
-        document = yaml.load(text, Loader=_LineLoader)  # noqa: S506 - a SafeLoader with line numbers
+        document = yaml.load(path.read_bytes(), Loader=_LineLoader)  # noqa: S506 - a SafeLoader
+    except yaml.reader.ReaderError as error:
+        line = path.read_bytes()[: error.position].count(b"\n") + 1
+        raise ContractError(f"{path}:{line}: not readable as yaml: {error.reason}.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ContractError(f"{path}:{line}: not readable as yaml: {error.problem}.") from error

@@ -133,7 +133,11 @@ def failure_sentence(event: dg.DagsterEvent) -> str:
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return f"{error.cls_name}: {error.message.strip().splitlines()[-1]}" if error else "failed"
+    if error is None:
+        return "failed"
+    # the message begins with the name of its class, and may hold nothing else
+    said = error.message.partition(": ")[2].strip().splitlines()
+    return ": ".join([error.cls_name or "error", *said[-1:]])
 
 
 class _Handler(logging.Handler):

@@ -323,21 +323,23 @@ def _replace(staged: Path, target: Path) -> None:
 
 def _view_sql(where: Settings, feed: Feed, footers: Sequence[Footer]) -> str:
     types = reading.column_types(feed)
-    columns = ", ".join(types)
-    nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in types.items())
+    columns = ", ".join(f'"{name}"' for name in types)
+    nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in types.items())
     empty = f"select {nulls} where false"
     if not footers:
         return empty
     folder = where.raw / feed.source / feed.table
     files = "'" + f"{landed.literal_path(folder)}/*.parquet".replace("'", "''") + "'"
+    # or a folder called `country=XX` would pass for a column
+    files += ", hive_partitioning = false"
     if all(list(footer["columns"].items()) == list(types.items()) for footer in footers):
         # the plain form lets DuckDB pass over the files of other days, at a tenth of the cost
-        return f"select {columns} from read_parquet({files}, hive_partitioning = false)"
-    # by name, so that files written before the contract changed still fit
-    written = (
-        f"select * from read_parquet({files}, union_by_name = true, hive_partitioning = false)"
-    )
-    return f"select {columns} from ({written} union all by name {empty})"
+        return f"select {columns} from read_parquet({files})"
+    # by name and cast, so that files written before the contract changed still fit; a value that
+    # does not fit stops the run, for it must not be lost silently
+    written = f"select * from read_parquet({files}, union_by_name = true)"
+    casts = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in types.items())
+    return f"select {casts} from ({written} union all by name {empty})"
 
 
 def _fingerprint(files: Sequence[LandedFile]) -> set[tuple[str, int, int]]:

@@ -38,8 +38,10 @@ _PARSED_FILES = ("dbt_project.yml", "profiles.yml", "dbt_project/**/*")
 _KEPT_BY_DBT = "partial_parse.msgpack"
 _STAMP = "manifest.stamp"
 _SHOWN_KEYS = 5
-_SHOWN_COLUMN = re.compile(r"\w+_id|\w+_number|kpi|_load_date|_source_file")
+_SHOWN_COLUMN = re.compile(r"\w+_id|_?line_number|kpi|_load_date|_source_file")
 """Columns of a failing row that say which row it is and nothing about a person."""
+_VALUE = re.compile(r"""(?<!\w)(?:(['"]).*\1(?!\w)|['"].*|[-+]?\d[\d.e+-]{2,})""")
+"""What may be data in an error: all between the outer quotes, which it may hold, and numbers."""
 
 
 def load_manifest() -> dict[str, Any]:
@@ -271,7 +273,10 @@ def _explain(where: Settings, outcome: "dbtRunnerResult") -> str:
 
 def _tested(node: Any) -> str:
     """The model a test is about."""
-    attached = node.attached_node or next(iter(node.depends_on.nodes), node.unique_id)
+    # a test that is a query of its own is attached to no model
+    attached = getattr(node, "attached_node", None) or next(
+        iter(node.depends_on.nodes), node.unique_id
+    )
     return str(attached).rsplit(".", 1)[-1]
 
 
@@ -298,7 +303,7 @@ def _first_line(text: str) -> str:
     ]
     line = (useful or lines or ["no message"])[0].rstrip(".")
     if re.match(r"(Conversion|Invalid Input|Out of Range|Constraint) Error", line):
-        line = re.sub(r"""(['"]).*?\1""", "<value>", line)
+        line = _VALUE.sub("<value>", line)
     return line
 
 

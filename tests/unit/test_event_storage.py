@@ -226,7 +226,7 @@ def test_a_batch_that_fails_in_a_run_is_stored_event_by_event(
 def test_several_threads_store_all_they_have(
     storage: BatchingSqliteEventLogStorage, entries: list[EventLogEntry]
 ) -> None:
-    threads, batches = 4, 3
+    threads, batches = 4, 2
     failures: list[Exception] = []
     counts: list[int] = []
     is_over = threading.Event()
@@ -259,8 +259,13 @@ def test_several_threads_store_all_they_have(
     total = 1 + threads * batches * (len(entries) + 1)
     assert stored(storage, entries) == (total, total)
     assert counts == sorted(counts)
-    # whole batches and single events in between: never a part of a batch
-    assert {(count - 1) % len(entries) for count in counts} <= set(range(threads * batches + 1))
+    # whole batches, each followed by its thread's single event: never a part of a batch
+    whole = {
+        1 + len(entries) * done + single
+        for done in range(threads * batches + 1)
+        for single in range(max(0, done - threads), done + 1)
+    }
+    assert set(counts) <= whole
 
 
 def test_a_failing_batch_takes_no_other_threads_event_with_it(

@@ -48,7 +48,8 @@ TABLES = {
     """,
     "customers.purchases": """
         select 'p' || i as purchase_id, 'c' || i % 1000 as customer_id,
-            date '2017-03-06' as purchase_date, cast(20 as decimal(18, 2)) as gross_amount,
+            date '2017-03-06' - cast(i % 10 as integer) as purchase_date,
+            cast(20 as decimal(18, 2)) as gross_amount,
             cast(2 as decimal(18, 2)) as discount_amount,
             cast(18 as decimal(18, 2)) as net_amount
         from range(2000) as numbers (i)
@@ -158,17 +159,23 @@ BAD = {
         Bad(
             "update {t} set purchase_date = '2017-03-07' where purchase_id = 'p7'",
             "error: no purchase lies after 2017-03-06",
-            "broken by 1 of 2,000 rows, for example purchase_id p7.",
+            "broken by 1 of 2,000 rows, for example purchase_id p7, purchase_date 2017-03-07.",
         ),
         Bad(
             "update {t} set net_amount = 200000 where purchase_id = 'p7'",
             "warn: net_amount lies between -10,000 and 100,000",
-            "broken by 1 of 2,000 rows, for example purchase_id p7.",
+            "broken by 1 of 2,000 rows, for example purchase_id p7, purchase_date 2017-02-27.",
         ),
         Bad(
             "update {t} set net_amount = 9000",
             "error: the mean net_amount lies between 0 and 5,000",
             "found 9,000.",
+        ),
+        Bad(
+            "update {t} set net_amount = 100 * net_amount where purchase_date = '2017-03-06'",
+            "error: the mean net_amount of each of the last 7 days is 0.1 to 10 times the median "
+            "of the 28 days before it",
+            "found 100 (purchase_date 2017-03-06).",
         ),
         Bad(
             "update {t} set discount_amount = -1",
@@ -178,7 +185,7 @@ BAD = {
         Bad(
             "update {t} set customer_id = null where purchase_id <> 'p7'",
             "warn: at most 90% of purchases have no customer",
-            "broken by 1,999 of 2,000 rows, for example purchase_id p0; ",
+            "broken by 1,999 of 2,000 rows, for example purchase_id p0, purchase_date 2017-03-06; ",
         ),
         Bad(
             "delete from {t} where purchase_id >= 'p8'",

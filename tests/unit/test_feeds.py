@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 
 from orchestration import feeds
 from orchestration.feeds import ContractError
@@ -381,20 +380,12 @@ def test_yaml_that_cannot_be_read_names_the_line(
     assert "\n" not in sentence
 
 
-NOT_TEXT = pytest.mark.xfail(
-    reason="feeds._read_file lets the library's own error through",
-    raises=(UnicodeDecodeError, yaml.YAMLError),
-)
-
-
-@NOT_TEXT
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     path.write_bytes(GOOD.replace("web shop", "boutique d'été").encode("latin-1"))
     assert refusal(tmp_path).startswith(f"{path}:5: not readable as yaml: ")
 
 
-@NOT_TEXT
 def test_a_character_no_text_holds_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, changed("What is to be paid.", "What is \x07 to be paid."))
     assert refusal(tmp_path).startswith(f"{path}:36: not readable as yaml: ")
