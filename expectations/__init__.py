@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 GATES: Mapping[str, Mapping[str, str]] = {
     "staging": {
-        "stg_pos__receipts": "Receipts are dated in this century and some show a loyalty card.",
-        "stg_pos__receipt_lines": "Receipts have a believable number of lines.",
+        "stg_pos__receipts": (
+            "Receipts are dated in this century, some show a loyalty card, and their lines came."
+        ),
+        "stg_pos__receipt_lines": (
+            "Receipts have a believable number of lines, and the lines' receipts came."
+        ),
     },
     "identity": {
         "customer_records": (

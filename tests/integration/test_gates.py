@@ -58,6 +58,12 @@ def a_feed_missing_for_days(tenant: Tenant, day: date) -> None:
     tenant.land("catalogue.products", last, "products.jsonl", json_lines([product]))
 
 
+def receipts_missing_today(tenant: Tenant, day: date) -> None:
+    """Only the lines came."""
+    for file in tenant.file("pos.receipts", day, "x").parent.iterdir():
+        file.unlink()
+
+
 def few_rows(tenant: Tenant, day: date) -> None:
     receipts, lines = receipts_of(day, 2.5)
     tenant.land("pos.receipts", day, "receipts.csv", comma_separated(receipts[:2]))
@@ -86,6 +92,11 @@ BAD_DAYS = {
     "a duplicate key": BadDay(a_key_twice, ("pos.receipts", "receipt_id", "twice"), "staging"),
     "a missing column": BadDay(a_column_missing, ("receipts.csv", "sold_at"), "staging"),
     "a missing feed": BadDay(a_feed_missing_for_days, ("pos.receipts", "days old"), "staging"),
+    "a feed missing today": BadDay(
+        receipts_missing_today,
+        ("stg_pos__receipt_lines", "have their receipt", str(NEXT)),
+        "identity",
+    ),
     "too few rows": BadDay(few_rows, ("pos.receipts", "median"), "staging"),
     "a mart that breaks its suite": BadDay(
         prices_in_cents, ("customers.purchases", "mean net_amount", str(NEXT)), "traits"

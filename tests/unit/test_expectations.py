@@ -29,11 +29,12 @@ class Bad(NamedTuple):
 TABLES = {
     "staging.stg_pos__receipts": """
         select 'r' || i as receipt_id, case when i % 2 = 0 then 'm' || i end as member_id,
-            timestamp '2017-03-01 10:00:00' as sold_at
+            timestamp '2017-03-01 10:00:00' as sold_at, date '2017-03-06' as _load_date
         from range(200) as numbers (i)
     """,
     "staging.stg_pos__receipt_lines": """
-        select 'r' || i // 3 as receipt_id, i % 3 as line_number from range(600) as numbers (i)
+        select 'r' || i // 3 as receipt_id, i % 3 as line_number, date '2017-03-06' as _load_date
+        from range(600) as numbers (i)
     """,
     "identity.customer_records": """
         select 'c' || i % 1000 as customer_id, 'k' || i as source_record_id,
@@ -92,8 +93,18 @@ BAD = {
             "warn: at most 98% of receipts show no loyalty card",
             "found 1.",
         ),
+        Bad(
+            "update {t} set receipt_id = 'x' || receipt_id where receipt_id < 'r3'",
+            "error: of each of the last 7 load dates at least 90% of the receipts have their lines",
+            "found 0.",
+        ),
     ],
     "staging.stg_pos__receipt_lines": [
+        Bad(
+            "update {t} set receipt_id = 'x' || receipt_id",
+            "error: of each of the last 7 load dates at least 90% of the lines have their receipt",
+            "found 0 (_load_date 2017-03-06).",
+        ),
         Bad(
             "update {t} set receipt_id = 'r1'",
             "error: receipts have at most 100 lines on average",
