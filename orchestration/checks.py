@@ -215,7 +215,13 @@ def station_checks(
         for table, description in expectations.GATES[station].items()
     }
 
-    @dg.multi_asset_check(name=f"{station}_gate", specs=list(checks.values()), can_subset=True)
+    @dg.multi_asset_check(
+        name=f"{station}_gate",
+        specs=list(checks.values()),
+        can_subset=True,
+        # a gate that is asked by itself must not meet a run that writes
+        required_resource_keys={"run_lock"},
+    )
     def gate(context: dg.AssetCheckExecutionContext) -> Iterable[dg.AssetCheckResult]:
         asked = context.selected_asset_check_keys
         suites = [

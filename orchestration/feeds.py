@@ -161,7 +161,10 @@ def _read_file(path: Path) -> Iterator[Feed]:
     try:
         document = yaml.load(path.read_bytes(), Loader=_LineLoader)  # noqa: S506 - a SafeLoader
     except yaml.reader.ReaderError as error:
-        line = path.read_bytes()[: error.position].count(b"\n") + 1
+        # yaml counts bytes while it decodes, and characters afterwards
+        raw = path.read_bytes()
+        text = raw.decode() if error.encoding == "unicode" else raw.decode("latin-1")
+        line = text[: error.position].count("\n") + 1
         raise ContractError(f"{path}:{line}: not readable as yaml: {error.reason}.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1

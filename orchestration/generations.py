@@ -110,6 +110,8 @@ def _flush(folder: Path) -> None:
     """Force a finished generation onto the disk before anything points at it."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
+            # a reader that opens a mart for writing would lock out the others
+            path.chmod(0o444)
             with path.open("rb") as file:
                 os.fsync(file.fileno())
     _sync_folder(folder / "parquet")

@@ -104,7 +104,8 @@ def run_lock(context: dg.InitResourceContext) -> Iterator[None]:
 
 def _fail_killed_runs(instance: dg.DagsterInstance, this_run: str) -> None:
     """Runs that still count as started although this one holds the lock were killed."""
-    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    working = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    unfinished = dg.RunsFilter(statuses=working)
     for run in instance.get_runs(unfinished):
         if run.run_id != this_run:
             instance.report_run_failed(run, "The process was killed before the run ended.")

@@ -266,6 +266,8 @@ def _explain(where: Settings, outcome: "dbtRunnerResult") -> str:
                 f"{result.node.name} could not be built: {_first_line(result.message)}; "
                 f"see {result.node.original_file_path}."
             )
+    if not sentences:
+        return f"dbt did not finish: {_first_line(str(outcome.exception or 'no node failed'))}."
     others = [sentence.split(" ", 1)[0].rstrip(":") for sentence in sentences[1:]]
     more = f" Also: {', '.join(others)}." if others else ""
     return f"{sentences[0]}{more} Nothing was published; the last good version stays current."

@@ -473,6 +473,7 @@ def run_gate(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> dg.ExecuteInPr
         asset_checks=[gate],
         jobs=[dg.define_asset_job("all", selection="*")],
         executor=dg.in_process_executor,
+        resources={"run_lock": dg.ResourceDefinition.none_resource()},
     ).resolve_job_def("all")
     assert gate.node_def.name == "customers_gate"
     return job.execute_in_process(raise_on_error=False)

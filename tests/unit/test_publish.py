@@ -426,7 +426,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(house: House) -> None:
 
 
 def test_only_the_newest_publications_are_kept(house: House) -> None:
-    published = [house.publish(keep=2).name for _ in range(4)]
+    published = [house.publish(keep=2, marts=MARTS[:1]).name for _ in range(4)]
     assert house.generations() == published[2:]
 
 
@@ -699,3 +699,10 @@ def test_a_publication_that_stops_fails_its_step_in_a_sentence(
     assert data
     assert str(data.description).startswith("Publishing stopped: ")
     assert publish.published_row_counts() == {}
+
+
+def test_nobody_can_write_into_a_publication(house: House) -> None:
+    """A BI tool that opens the file for writing would lock out the others."""
+    files = [path for path in house.publish().rglob("*") if path.is_file()]
+    assert len(files) > len(PUBLISHED)
+    assert [path for path in files if path.stat().st_mode & 0o222] == []

@@ -253,6 +253,14 @@ def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
+def log_of(instance: dg.DagsterInstance, run_id: str) -> str:
+    """All that the log of a run says."""
+    return "\n".join(
+        record.event_log_entry.message + record.event_log_entry.user_message
+        for record in instance.get_records_for_run(run_id).records
+    )
+
+
 def test_a_run_holds_the_home_from_its_first_step_to_its_end(where: Settings) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert daily.execute_in_process(instance=instance).success
@@ -270,21 +278,19 @@ def test_the_next_run_marks_killed_ones_as_failed_and_no_others(where: Settings)
         assert {status_of(instance, run) for run in killed} == {dg.DagsterRunStatus.FAILURE}
         assert status_of(instance, waiting) == dg.DagsterRunStatus.NOT_STARTED
         assert status_of(instance, done) == dg.DagsterRunStatus.SUCCESS
-        said = [
-            record.event_log_entry.user_message + (record.event_log_entry.message or "")
-            for record in instance.get_records_for_run(killed[0]).records
-        ]
-        assert any("The process was killed before the run ended." in text for text in said)
+        reason = "The process was killed before the run ended."
+        assert reason in log_of(instance, killed[0])
+        assert reason not in log_of(instance, result.run_id)
 
 
 def test_a_run_that_is_turned_away_says_so_and_harms_nobody(where: Settings) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         working = unfinished(instance, dg.DagsterRunStatus.STARTED)
-        with holder(where) as other:
+        with runs.lock(where):
             result = daily.execute_in_process(instance=instance, raise_on_error=False)
             assert not result.success
             assert status_of(instance, working) == dg.DagsterRunStatus.STARTED
-            assert other.poll() is None
+            assert f"process {os.getpid()}" in refusal(where)
         text = "".join(str(event.event_specific_data) for event in result.all_events)
     assert "Another run (process" in text
     assert "nothing was started" in text
