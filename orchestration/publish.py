@@ -18,6 +18,7 @@ import duckdb
 
 from orchestration import generations, runs, settings, transform
 from orchestration.generations import Generation, PublishError
+from orchestration.raw import DAILY
 
 SCHEMA = "marts"
 DATABASE = "customer_insights.duckdb"
@@ -118,7 +119,7 @@ def build_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
         "switched to in one step; the last good one stays readable until then.",
         owners=["team:data-platform"],
         kinds={"duckdb", "parquet"},
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36)),
+        freshness_policy=DAILY,
         required_resource_keys={"run_lock"},
         op_tags={"station": "published"},
     )

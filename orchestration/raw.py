@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from orchestration.settings import Settings
 STATION = "raw"
 FEED_ARRIVALS = dg.AssetKey([STATION, "feed_arrivals"])
 ARRIVAL_CHECK = "arrival"
+DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
+"""What the daily run owes every asset: to have looked at it, whether or not anything arrived."""
 
 _NOT_LOADED = "Nothing was loaded for such a day; deliver it again, or change what is expected."
 _STALE = "What did come was loaded; deliver the missing days and run again."
@@ -159,6 +161,7 @@ def build_feed_arrivals(feeds: Sequence[Feed]) -> dg.AssetsDefinition:
         "load date. Written together with the views through which dbt reads the raw files.",
         owners=["team:data-platform"],
         kinds={"duckdb"},
+        freshness_policy=DAILY,
         required_resource_keys={"run_lock"},
         op_tags={"station": STATION},
     )
@@ -388,10 +391,10 @@ def _column_schema(feed: Feed) -> dg.TableSchema:
     )
 
 
-def _freshness_policy(feed: Feed) -> dg.FreshnessPolicy | None:
+def _freshness_policy(feed: Feed) -> dg.FreshnessPolicy:
     limits = feed.freshness
     if limits.error_after is None:
-        return None
+        return DAILY
     return dg.FreshnessPolicy.time_window(
         fail_window=limits.error_after.as_timedelta,
         warn_window=limits.warn_after.as_timedelta if limits.warn_after else None,

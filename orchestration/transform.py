@@ -22,7 +22,7 @@ import duckdb
 
 from orchestration import runs, settings
 from orchestration.progress import counted
-from orchestration.raw import FEED_ARRIVALS
+from orchestration.raw import DAILY, FEED_ARRIVALS
 from orchestration.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def build_translator() -> "DagsterDbtTranslator":
             self, manifest: Mapping[str, Any], unique_id: str, project: Any
         ) -> dg.AssetSpec:
             spec = super().get_asset_spec(manifest, unique_id, project)
+            spec = spec.replace_attributes(freshness_policy=DAILY)
             if self.get_resource_props(manifest, unique_id)["resource_type"] != "model":
                 return spec
             if spec.key.path[0] != STATIONS[0]:
