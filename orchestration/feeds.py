@@ -8,6 +8,7 @@ nothing is described twice. What a contract means for a file is in `reading`, no
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -15,7 +16,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from orchestration import settings
 
@@ -29,13 +38,20 @@ LINEAGE_TYPES = {
 }
 """Columns that the reader adds to every raw table, with their types."""
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+_NAME = r"^[a-z][a-z0-9_]{0,62}$"
+
+Identifier = Annotated[str, Field(pattern=_NAME)]
 """A name that is safe, unquoted, in SQL and in a path."""
 
 DataType = Annotated[
     str,
     Field(pattern=r"^(varchar|integer|bigint|double|boolean|date|timestamp|decimal\(\d+, ?\d+\))$"),
 ]
+
+Bound = int | float | str | None
+"""One end of a range: a number, the name of a numeric column of the same feed, or open."""
+
+_NUMERIC = re.compile(r"integer|bigint|double|decimal\(.*\)")
 
 
 class ContractError(Exception):
@@ -44,6 +60,14 @@ class ContractError(Exception):
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _is_bound(value: Any) -> bool:
+    if isinstance(value, str):
+        return re.fullmatch(_NAME, value) is not None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value is None
+    return math.isfinite(value)
 
 
 class Period(_Strict):
@@ -82,16 +106,47 @@ class CsvDialect(_Strict):
 
 
 class Column(_Strict):
-    """One column of a feed, as it must be once read."""
+    """One column of a feed, as it must be once read.
+
+    `range` holds the bounds of a number, which belong to it; one that names a column binds in the
+    rows where that column has a value.
+    """
 
     name: Identifier
     data_type: DataType
     description: str = Field(min_length=1)
     is_required: bool = False
     allowed: tuple[str, ...] = ()
+    range: tuple[Bound, Bound] | None = None
     pii: Literal["none", "name", "email", "phone", "address", "birth_date", "handle", "text"] = (
         "none"
     )
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers."""
+        return _NUMERIC.fullmatch(self.data_type) is not None
+
+    @field_validator("range", mode="before")
+    @classmethod
+    def _range_is_a_pair(cls, value: Any) -> Any:
+        is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+        if value is not None and not (is_pair and all(_is_bound(bound) for bound in value)):
+            raise ValueError("must be [low, high], each a number, null or the name of a column")
+        return value
+
+    @model_validator(mode="after")
+    def _range_binds_a_number(self) -> Column:
+        if self.range is None:
+            return self
+        if not self.is_numeric:
+            raise ValueError(f"range: only a number has one, and {self.name} is {self.data_type}")
+        low, high = self.range
+        if low is None and high is None:
+            raise ValueError("range: both ends are open, so that it says nothing")
+        if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+            raise ValueError(f"range: low {low} is above high {high}")
+        return self
 
 
 class Feed(_Strict):
@@ -138,6 +193,25 @@ class Feed(_Strict):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"columns named twice: {', '.join(repeated)}")
+        return columns
+
+    @field_validator("columns")
+    @classmethod
+    def _ranges_name_numbers(cls, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        numeric = {column.name for column in columns if column.is_numeric}
+        problems = [
+            # an error with the column's place, so that its line is named and not the table's
+            InitErrorDetails(
+                type=PydanticCustomError("range", f"`{bound}` is no other numeric column"),
+                loc=(place, "range"),
+                input=bound,
+            )
+            for place, column in enumerate(columns)
+            for bound in column.range or ()
+            if isinstance(bound, str) and bound not in numeric - {column.name}
+        ]
+        if problems:
+            raise ValidationError.from_exception_data("Feed", problems)
         return columns
 
     @model_validator(mode="after")

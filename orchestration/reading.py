@@ -27,7 +27,7 @@ from typing import Any
 import duckdb
 
 from orchestration import landed
-from orchestration.feeds import LINEAGE_TYPES, Column, CsvDialect, Feed
+from orchestration.feeds import LINEAGE_TYPES, CsvDialect, Feed
 from orchestration.landed import LandedFile
 
 __all__ = ["DayReading", "LandedFile", "footers", "read_days", "read_footer"]
@@ -259,7 +259,7 @@ def _version(feed: Feed, provenance: Sequence[Mapping[str, Any]]) -> str:
     """16 hex digits over all that decides what is read: contract, file names and their bytes."""
     parts = [
         _READER,
-        [(c.name, c.data_type, c.is_required, c.allowed) for c in feed.columns],
+        [(c.name, c.data_type, c.is_required, c.allowed, c.range) for c in feed.columns],
         feed.csv.model_dump(),
         feed.max_reject_share,
         [(file["name"], file["sha256"]) for file in provenance],
@@ -496,7 +496,7 @@ class _Batch:
         trimmed = "case when is_ragged then trim(x{0}, '{1}') else trim(x{0}) end"
         texts = ", ".join(f"nullif({trimmed.format(i, _BLANKS)}, '') as t{i}" for i in n)
         typed = ", ".join(f"{_cast(c.data_type, f't{i}')} as c{i}" for i, c in enumerate(columns))
-        checks = [check for i, c in enumerate(columns) for check in _checks(c, i)]
+        checks = [check for i in n for check in _checks(self.feed, i)]
         is_bad = " or ".join(f"({condition})" for _, condition in checks) or "false"
         named = ", ".join(f"case when {condition} then '{name}' end" for name, condition in checks)
         shown = ", ".join(f"{_quoted(name)}: t{i}" for i, name in enumerate(self.feed.column_names))
@@ -708,8 +708,9 @@ def _if_matches(text: str, pattern: str, value: str) -> str:
     return f"case when regexp_full_match({text}, '{pattern}') then {value} end"
 
 
-def _checks(column: Column, i: int) -> Iterator[tuple[str, str]]:
+def _checks(feed: Feed, i: int) -> Iterator[tuple[str, str]]:
     """What can be wrong with one column: the reason's name and the condition."""
+    column = feed.columns[i]
     if column.is_required:
         yield f"missing:{column.name}", f"t{i} is null"
     if column.data_type != "varchar":
@@ -717,6 +718,19 @@ def _checks(column: Column, i: int) -> Iterator[tuple[str, str]]:
     if column.allowed:
         allowed = ", ".join(_quoted(value) for value in column.allowed)
         yield f"allowed:{column.name}", f"c{i} is not null and c{i}::varchar not in ({allowed})"
+    if column.range:
+        outside = [
+            f"c{i} {side} {_bound(feed, bound)}"
+            for side, bound in zip("<>", column.range, strict=True)
+            if bound is not None
+        ]
+        # with a null on either side nothing is compared, and nothing is wrong
+        yield f"range:{column.name}", f"coalesce({' or '.join(outside)}, false)"
+
+
+def _bound(feed: Feed, bound: float | str) -> str:
+    """A range's end as SQL: a number, or the typed value of another column."""
+    return f"c{feed.column_names.index(bound)}" if isinstance(bound, str) else repr(bound)
 
 
 def _split_header(text: str, dialect: CsvDialect) -> list[str]:

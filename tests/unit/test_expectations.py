@@ -324,6 +324,87 @@ RECEIPTS = "select '{day}-' || i, null, 's', timestamp '{day}' - to_days(" + (
     "case when i < {early} then 4 else 3 end) from range(100) as numbers (i)"
 )
 LINES = "select '{day}-' || i, i, 'p', {quantity}, {amount} from range(100) as numbers (i)"
+TICKET_EVENTS = "select '{day}-' || i, 't', timestamp '{day} 12:00:00' + to_days(" + (
+    "case when i < {late} then 3 else 2 end), 'agent', 'note' from range(100) as numbers (i)"
+)
+SUBSCRIPTIONS = "select '{day}-' || i, 'payment', date '2017-01-02', date '2017-01-02' - " + (
+    "case when i < {backwards} then 1 else 0 end from range(100) as numbers (i)"
+)
+ORDERS = "select '{day}-' || i, timestamp '{day} 12:00:00' + to_days(" + (
+    "case when i < {late} then 3 else 2 end), 'paid' from range(100) as numbers (i)"
+)
+
+
+def order_lines(discount: str = "null", price: str = "5") -> str:
+    """Two hundred lines, then one of them again and one more."""
+    return (
+        "select '{day}-' || i // 2, i % 2, 'p', 1, 5.00, 0.00, cast(null as varchar) "
+        "from range(199) as numbers (i) "
+        f"union all select '{{day}}-1', 1, 'p', 1, 5.00, {discount}, null "
+        f"union all select '{{day}}-99', 1, 'p', 1, {price}, 0.00, null"
+    )
+
+
+def refunds(turned: int) -> str:
+    """Returns, of which some are written with the other sign."""
+    return (
+        f"select '{{day}}-' || i, 'o', if(i < {turned}, -5, 5), timestamp '{{day}}' "
+        "from range(100) as numbers (i)"
+    )
+
+
+def web_events(late: int, early: int) -> str:
+    """Events at the edges of what is believed, some beyond them on either side."""
+    return (
+        f"select '{{day}}-' || i, timestamp '{{day}} 12:00:00' + to_days(case when i < {late} "
+        f"then 3 when i < {late + early} then -31 when i < 50 then -30 else 2 end), 'd', 'home', "
+        "'web' from range(100) as numbers (i)"
+    )
+
+
+def messages(lost: int) -> str:
+    """Events of messages, half known by subscriber and half by e-mail, some by neither."""
+    return (
+        f"select '{{day}}-' || i, timestamp '{{day}}', if(i >= {lost} and i < 50, 'n', null), "
+        "if(i >= 50, 'a', null), cast(null as varchar), 'email', 'sent' "
+        "from range(100) as numbers (i)"
+    )
+
+
+def answers(off: int, count: int = 100, low: str = "null", high: str = "null") -> str:
+    """Answers to a CSAT survey, of which some lie off the scale of 1 to 5."""
+    return (
+        f"select '{{day}}-' || i, 'csat', timestamp '{{day}}', if(i < {off}, 88, 5), "
+        f"cast({low} as integer), cast({high} as integer) from range({count}) as numbers (i)"
+    )
+
+
+PEOPLE = {
+    "crm.contacts": "contact_id",
+    "shop.accounts": "account_id",
+    "loyalty.members": "member_id",
+    "newsletter.subscribers": "subscriber_id",
+}
+"""Feeds about people, and their keys."""
+
+
+def people(off: int = 0, late: int = 0) -> str:
+    """Rows about people, some with no address for an address or from days to come."""
+    return (
+        f"select '{{day}}-' || i, if(i < {off}, 'Ann', 'ann@here'), "
+        f"timestamp '{{day}} 12:00:00' + to_days(if(i < {late}, 3, 2)) "
+        "from range(100) as numbers (i)"
+    )
+
+
+def decisions(lost: int = 0, backwards: int = 0) -> str:
+    """Decisions about consent, some of nobody, some over before they begin."""
+    return (
+        f"select '{{day}}-' || i, if(i >= {lost} and i < 50, 'm', null), "
+        "if(i >= 50, 'ann@here', null), cast(null as varchar), cast(null as varchar), "
+        "'marketing', 'email', 'granted', timestamp '{day}', "
+        f"timestamp '{{day}}' + to_days(if(i < {backwards}, 0, 1)) from range(100) as numbers (i)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -349,6 +430,144 @@ LINES = "select '{day}-' || i, i, 'p', {quantity}, {amount} from range(100) as n
             LINES.replace("{quantity}", "1").replace("{amount}", "100001"),
             "warn: sales_amount lies within 100,000 of zero; broken by 100 of 200 rows, for ",
         ),
+        (
+            "helpdesk.ticket_events",
+            TICKET_EVENTS.replace("{late}", "0"),
+            TICKET_EVENTS.replace("{late}", "10"),
+            None,
+        ),
+        (
+            "helpdesk.ticket_events",
+            TICKET_EVENTS.replace("{late}", "0"),
+            TICKET_EVENTS.replace("{late}", "11"),
+            "error: at most 10% of a load date's events happened more than 2 days after it; found "
+            "0.11 (_load_date 2017-03-06).",
+        ),
+        (
+            "survey.responses",
+            answers(off=0, count=9),
+            answers(off=9, count=9),
+            None,
+        ),
+        (
+            "survey.responses",
+            answers(off=50),
+            answers(off=100, low="0", high="100"),
+            None,
+        ),
+        (
+            "survey.responses",
+            answers(off=50),
+            answers(off=51),
+            "error: at most 50% of a load date's answers lie off their scale, which without one is "
+            "0 to 10 for nps and 1 to 5 for csat; found 0.51 (_load_date 2017-03-06).",
+        ),
+        (
+            "contracts.subscriptions",
+            SUBSCRIPTIONS.replace("{backwards}", "0"),
+            SUBSCRIPTIONS.replace("{backwards}", "10"),
+            None,
+        ),
+        (
+            "contracts.subscriptions",
+            SUBSCRIPTIONS.replace("{backwards}", "0"),
+            SUBSCRIPTIONS.replace("{backwards}", "11"),
+            "error: at most 10% of a load date's subscriptions end before they start; found 0.11 "
+            "(_load_date 2017-03-06).",
+        ),
+        (
+            "shop.orders",
+            ORDERS.replace("{late}", "0"),
+            ORDERS.replace("{late}", "10"),
+            None,
+        ),
+        (
+            "shop.orders",
+            ORDERS.replace("{late}", "0"),
+            ORDERS.replace("{late}", "11"),
+            "error: at most 10% of a load date's orders were placed more than 2 days after it; "
+            "found 0.11 (_load_date 2017-03-06).",
+        ),
+        (
+            "shop.order_lines",
+            order_lines(),
+            order_lines(discount="0"),
+            None,
+        ),
+        (
+            "shop.order_lines",
+            order_lines(),
+            order_lines(discount="0.01"),
+            "error: a line that comes twice in one load date says the same both times; broken by "
+            "1 of 402 rows, for example order_id 2017-03-06-1, line_number 1, "
+            "_load_date 2017-03-06.",
+        ),
+        (
+            "shop.order_lines",
+            order_lines(),
+            order_lines(price="100001"),
+            "warn: quantity times unit_price lies within 100,000 of zero; broken by 1 of 402 rows",
+        ),
+        ("shop.returns", refunds(turned=0), refunds(turned=100), None),
+        (
+            "shop.returns",
+            refunds(turned=0),
+            refunds(turned=1),
+            "warn: refunds of a load date are all above or all below zero; found 1 "
+            "(_load_date 2017-03-06).",
+        ),
+        *[
+            case
+            for feed in PEOPLE
+            for case in (
+                (feed, people(), people(off=10, late=10), None),
+                (
+                    feed,
+                    people(),
+                    people(off=11),
+                    "error: at most 10% of a load date's rows have an e-mail address without an @; "
+                    "found 0.11 (_load_date 2017-03-06).",
+                ),
+                (
+                    feed,
+                    people(),
+                    people(late=11),
+                    "error: at most 10% of a load date's rows changed more than 2 days after it; "
+                    "found 0.11 (_load_date 2017-03-06).",
+                ),
+            )
+        ],
+        ("consent.events", decisions(), decisions(lost=10, backwards=10), None),
+        (
+            "consent.events",
+            decisions(),
+            decisions(lost=11),
+            "error: at most 10% of a load date's decisions do not say whose they are; found 0.11 "
+            "(_load_date 2017-03-06).",
+        ),
+        (
+            "consent.events",
+            decisions(),
+            decisions(backwards=11),
+            "error: at most 10% of a load date's decisions end before they begin; found 0.11 "
+            "(_load_date 2017-03-06).",
+        ),
+        ("web.events", web_events(late=0, early=0), web_events(late=5, early=5), None),
+        (
+            "web.events",
+            web_events(late=0, early=0),
+            web_events(late=5, early=6),
+            "warn: at most 10% of a load date's events happened more than 30 days before it or 2 "
+            "after; found 0.11 (_load_date 2017-03-06).",
+        ),
+        ("messaging.events", messages(lost=0), messages(lost=10), None),
+        (
+            "messaging.events",
+            messages(lost=0),
+            messages(lost=11),
+            "warn: at most 10% of a load date's events do not say whom the message went to; found "
+            "0.11 (_load_date 2017-03-06).",
+        ),
     ],
 )
 def test_feeds_ask_for_more_than_their_contract(
@@ -358,6 +577,23 @@ def test_feeds_ask_for_more_than_their_contract(
     columns = {
         "pos.receipts": "receipt_id, member_id, store_id, sold_at",
         "pos.receipt_lines": "receipt_id, line_number, product_id, quantity, sales_amount",
+        "shop.orders": "order_id, ordered_at, status",
+        "shop.order_lines": (
+            "order_id, line_number, product_id, quantity, unit_price, discount_amount, coupon_code"
+        ),
+        "shop.returns": "return_id, order_id, refunded_amount, returned_at",
+        "web.events": "event_id, event_at, device_id, event_type, platform",
+        "messaging.events": (
+            "event_id, event_at, subscriber_id, email, phone, channel, event_type"
+        ),
+        "helpdesk.ticket_events": "event_id, ticket_id, event_at, author_role, kind",
+        "survey.responses": "response_id, survey, answered_at, score, scale_min, scale_max",
+        "contracts.subscriptions": "subscription_id, end_reason, started_on, ended_on",
+        "consent.events": (
+            "consent_event_id, member_id, email, phone, account_id, purpose, medium, status, "
+            "effective_at, expires_at"
+        ),
+        **{feed: f"{key}, email, updated_at" for feed, key in PEOPLE.items()},
     }
     staged = {}
     for day, query in ((AS_OF - timedelta(days=1), good), (AS_OF, bad)):

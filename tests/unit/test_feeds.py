@@ -169,6 +169,37 @@ def test_a_known_data_type_is_taken(tmp_path: Path, data_type: str) -> None:
     assert feeds.load(tmp_path)[0].columns[3].data_type == data_type
 
 
+AMOUNT = "            description: What is to be paid.\n"
+
+
+def ranged(bounds: str) -> str:
+    """The contract with a range on `amount` and, behind it, a number to measure it with."""
+    return changed(
+        AMOUNT,
+        f"{AMOUNT}            config: {{meta: {{range: {bounds}}}}}\n"
+        "          - name: credit_limit\n            data_type: integer\n"
+        "            description: The most it may be.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "read"),
+    [
+        ("[0, 100]", (0, 100)),
+        ("[-0.5, 1.0e+3]", (-0.5, 1000.0)),
+        ("[5, 5]", (5, 5)),
+        ("[0, null]", (0, None)),
+        ("[null, credit_limit]", (None, "credit_limit")),
+    ],
+)
+def test_a_range_has_two_ends(
+    tmp_path: Path, bounds: str, read: tuple[float | str | None, float | str | None]
+) -> None:
+    write(tmp_path, ranged(bounds))
+    columns = feeds.load(tmp_path)[0].columns
+    assert [column.range for column in columns] == [None, None, None, read, None]
+
+
 # contracts that do not hold: the change, the line it must name, and words it must say
 
 
@@ -221,6 +252,19 @@ BREACHES = {
         "{allow: [placed, paid]}",
         "- name: state",
         ("allow", "not permitted"),
+    ),
+    "a range of a text": Breach(
+        "{allowed: [placed, paid]}",
+        "{range: [0, 1]}",
+        "- name: state",
+        ("shop.orders", "columns.2", "only a number has one", "state is varchar"),
+    ),
+    "a range of a moment": Breach(
+        "            description: When it was placed, UTC.\n",
+        "            description: When it was placed, UTC.\n"
+        "            config: {meta: {range: [0, 1]}}\n",
+        "- name: ordered_at",
+        ("ordered_at is timestamp",),
     ),
     "an unknown kind of personal data": Breach(
         "pii: email", "pii: secret", "- name: email", ("shop.returns", "pii", "'email'")
@@ -293,6 +337,38 @@ def test_a_breach_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
     assert "\n" not in sentence
     for words in breach.said:
         assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ("[2, 1]", "low 2 is above high 1"),
+        ("[null, null]", "both ends are open"),
+        ("[0, discount]", "`discount` is no other numeric column"),
+        ("[state, 1]", "`state` is no other numeric column"),
+        ("[0, amount]", "`amount` is no other numeric column"),
+        ("[0]", "range: must be [low, high]"),
+        ("[0, 1, 2]", "range: must be [low, high]"),
+        ("5", "range: must be [low, high]"),
+        ("{low: 0, high: 1}", "range: must be [low, high]"),
+        ("[false, true]", "range: must be [low, high]"),
+        ("[0, 1e3]", "range: must be [low, high]"),  # to YAML a text, for want of a point
+        ("[0, .inf]", "range: must be [low, high]"),
+        ("[.nan, 1]", "range: must be [low, high]"),
+        ('[0, "1; drop table x"]', "range: must be [low, high]"),
+    ],
+)
+def test_a_range_that_binds_nothing_is_refused_with_its_line(
+    tmp_path: Path, bounds: str, said: str
+) -> None:
+    text = ranged(bounds)
+    path = write(tmp_path, text)
+    sentence = refusal(tmp_path)
+    line = line_of(text, "- name: amount")
+    assert sentence.startswith(f"{path}:{line}: shop.orders: columns.3"), sentence
+    assert said in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
 
 
 @pytest.mark.parametrize("columns", ["        columns: []\n", ""])

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.feeds import LINEAGE_TYPES, Column, Feed
+from orchestration.feeds import LINEAGE_TYPES, Bound, Column, Feed
 from orchestration.reading import DayReading, LandedFile, footers, read_days, read_footer
 
 DAY = date(2017, 3, 2)
@@ -27,6 +27,7 @@ def make_feed(
     *,
     required: Sequence[str] = ("id", "sold_at"),
     allowed: Mapping[str, tuple[str, ...]] | None = None,
+    ranges: Mapping[str, tuple[Bound, Bound]] | None = None,
     **settings: Any,
 ) -> Feed:
     columns = columns or (
@@ -49,6 +50,7 @@ def make_feed(
                 description="A column.",
                 is_required=name in required,
                 allowed=allowed.get(name, ()),
+                range=(ranges or {}).get(name),
             )
             for name, data_type in columns
         ),
@@ -551,6 +553,64 @@ def test_a_row_counts_once_under_its_first_problem(landing: Landing) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("data_type", "bounds", "inside", "outside"),
+    [
+        ("integer", (1, 5), ["1", "5", "3.0", ""], ["0", "6", "-1"]),
+        ("bigint", (0, None), ["0", "9007199254740993"], ["-1"]),
+        ("double", (None, 0.5), ["0.5", "-1e300"], ["0.500001"]),
+        ("decimal(4,2)", (0, 1), ["0", "1.00", "1.004"], ["1.01", "-0.01", "99.99"]),
+        ("decimal(4,2)", (-1e30, 1000), ["-99.99", "99.99"], []),
+        ("decimal(18,2)", (0.1, 10**40), ["0.10"], ["0.09"]),
+    ],
+)
+def test_a_number_outside_its_range_is_refused(
+    landing: Landing,
+    data_type: str,
+    bounds: tuple[Bound, Bound],
+    inside: Sequence[str],
+    outside: Sequence[str],
+) -> None:
+    feed = make_feed([("id", "varchar"), ("x", data_type)], required=("id",), ranges={"x": bounds})
+    values = [*inside, *outside]
+    landing.add("a.csv", ("id,x\n" + "".join(f"r,{value}\n" for value in values)).encode())
+    reading = landing.read(feed)
+    assert reading.accepted_count == len(inside)
+    assert reading.refused_by_reason == ({"range:x": len(outside)} if outside else {})
+
+
+def test_a_range_may_be_measured_with_other_columns(landing: Landing) -> None:
+    columns = [("id", "varchar"), ("score", "decimal(9,4)"), ("low", "integer"), ("high", "double")]
+    feed = make_feed(columns, required=("id",), ranges={"score": ("low", "high")})
+    landing.add(
+        "a.csv",
+        b"id,score,low,high\nin,4.5,1,5\nlow,1,1,5\nhigh,5,1,5\n"
+        b"no scale,99,,\nno score,,1,5\nhalf a scale,-7,,5\n"
+        b"above,5.5,1,5\nbelow,0,1,\nturned round,3,5,1\n",
+    )
+    # a bound that cannot be read is refused by itself and binds nothing
+    landing.add("b.jsonl", b'{"id": "r", "score": 99, "low": 1, "high": "many"}\n')
+    reading = landing.read(feed)
+    assert reading.accepted_count == 6
+    assert refused(reading) == [
+        (8, "range:score"),
+        (9, "range:score"),
+        (10, "range:score"),
+        (1, "type:high"),
+    ]
+    assert rows(reading.quarantine, '"column"')[0] == ("score",)
+
+
+def test_a_range_may_be_measured_with_a_column_that_the_file_does_not_have(
+    landing: Landing,
+) -> None:
+    columns = [("id", "varchar"), ("score", "integer"), ("high", "integer")]
+    feed = make_feed(columns, required=("id",), ranges={"score": (0, "high")})
+    landing.add("a.csv", b"id,score\nr1,99\nr2,-1\n")
+    reading = landing.read(feed)
+    assert (reading.accepted_count, reading.refused_by_reason) == (1, {"range:score": 1})
+
+
 def test_columns_of_the_contract_may_have_any_name(landing: Landing) -> None:
     names = [("order", "varchar"), ("line_number", "integer"), ("text", "varchar"), ("f", "date")]
     landing.add("a.csv", b"f,text,line_number,order\n2017-03-02,x,7,o1\n")
@@ -811,11 +871,12 @@ def test_the_version_follows_files_and_contract(landing: Landing) -> None:
         landing.read(make_feed(max_reject_share=0.5)).version,
         landing.read(make_feed(required=("id",))).version,
         landing.read(make_feed(allowed={})).version,
+        landing.read(make_feed(ranges={"amount": (0, None)})).version,
         landing.read(make_feed(csv={"encoding": "latin-1"})).version,
     }
     landing.add("b.csv", HEADER + line("2"))
     others.add(landing.read().version)
-    assert len(others | {version}) == 6
+    assert len(others | {version}) == 7
 
 
 def test_the_footer_tells_where_rows_came_from(landing: Landing) -> None:

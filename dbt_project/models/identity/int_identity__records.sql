@@ -2,10 +2,10 @@ with members as (
 
     select
         member_id,
-        birth_date,
+        birth_date_match,
         age_band,
         postcode,
-        country,
+        country_match,
         email,
         phone,
         joined_at,
@@ -75,7 +75,7 @@ aged as (
     select
         member_id,
         age_band,
-        {{ age_in_years('birth_date', as_of()) }} as age_years
+        {{ age_in_years('birth_date_match', as_of()) }} as age_years
     from members
 
 )
@@ -87,7 +87,7 @@ select
 
     -- properties
     listed.is_listed,
-    members.country,
+    members.country_match as country,
     {{ postcode_area('members.postcode') }} as postcode_area,
     coalesce(
         aged.age_band,

@@ -10,20 +10,23 @@ select
     -- ids
     member_id,
 
-    -- personal
+    -- personal; country first, because the phone number is read by it
+    {{ clean_text('country') }} as country,
+    {{ country_match('country') }} as country_match,
     {{ clean_text('first_name') }} as first_name,
+    {{ name_match('first_name') }} as first_name_match,
     {{ clean_text('last_name') }} as last_name,
-    lower({{ clean_text('email') }}) as email,
+    {{ name_match('last_name') }} as last_name_match,
+    {{ clean_text('email') }} as email,
+    {{ email_match('email') }} as email_match,
     {{ clean_text('phone') }} as phone,
-    case
-        -- dates that systems write when they do not know
-        when birth_date in (cast('1900-01-01' as date), cast('1970-01-01' as date)) then null
-        when birth_date > {{ as_of() }} then null
-        else birth_date
-    end as birth_date,
-    upper({{ clean_text('postcode') }}) as postcode,
+    {{ phone_match('phone', 'country_match') }} as phone_match,
+    birth_date,
+    {{ date_match('birth_date') }} as birth_date_match,
+    {{ clean_text('postcode') }} as postcode,
+    {{ postcode_match('postcode') }} as postcode_match,
     {{ clean_text('city') }} as city,
-    upper({{ clean_text('country') }}) as country,
+    {{ place_match('city') }} as city_match,
 
     -- declared
     {{ clean_text('age_band') }} as age_band,
