@@ -17,6 +17,7 @@ help:
 	@echo 'make test-all  every test'
 	@echo 'make check     format, lint, types, SQL and house rules; changes nothing'
 	@echo 'make bench     measure; not a test'
+	@echo 'make pictures  draw those of docs/demo-retailer.md from what make run loaded'
 	@echo 'make lock      resolve requirements.lock again from pyproject.toml'
 	@echo 'make clean     remove what was built (.venv, target, caches); keeps data/'
 	@echo 'PYTHON=/path/to/python3.12 on the command line chooses the Python for .venv'
@@ -43,6 +44,9 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m pytest tests/bench -s
+
+pictures: .venv/installed-dev
+	$(BIN)/python -m orchestration.demo.pictures data docs/demo-retailer
 
 # Keeps every version that still fits; delete the file first for the newest ones. uv takes the
 # package index from its own configuration (UV_DEFAULT_INDEX), not from pip's.
@@ -90,4 +94,4 @@ clean:
 	fi; \
 	"$$found" -m venv --clear .venv || { rm -rf .venv; exit 1; }
 
-.PHONY: help run ui test test-all check bench lock clean
+.PHONY: help run ui test test-all check bench pictures lock clean

@@ -83,14 +83,16 @@ def run(options: argparse.Namespace, where: Settings) -> int:
 
 
 def demo(options: argparse.Namespace, where: Settings) -> int:
-    """`insights demo`: write the demo retailer's landing folder."""
-    from orchestration.demo import real
+    """`insights demo`: write the demo retailer's landing folder, and the truth beside it."""
+    from orchestration.demo import invented
 
     if options.if_absent and where.landing.is_dir() and any(where.landing.iterdir()):
         print(f"{where.landing} already holds feeds; they are used as they are.")
         return 0
     print("Writing the demo retailer's feeds", flush=True)
-    summary = real.write(where.landing)
+    asked = {"people": options.customers, "days": options.days, "seed": options.seed}
+    given = {name: value for name, value in asked.items() if value is not None}
+    summary = invented.write(where.landing, **given)
     print(f"  {summary}")
     return 0
 
@@ -260,6 +262,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     writer = add("demo", demo, "write the demo retailer's landing folder")
     writer.add_argument("--if-absent", action="store_true", help="leave a landing folder as it is")
+    writer.add_argument(
+        "--customers", type=int, metavar="N", help="this many people, all of them invented"
+    )
+    writer.add_argument("--days", type=int, metavar="N", help="how many days from 2017-01-01 on")
+    writer.add_argument("--seed", type=int, metavar="N", help="another seed, another retailer")
     server = add("ui", ui, "the Dagster UI on 127.0.0.1")
     server.add_argument("--port", type=int, default=3000)
     back = add("rollback", rollback, "make an older publication current")

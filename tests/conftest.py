@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.demo import invented
+from tests.demo import Demo
 from tests.tenant import Tenant
 
 DAYS_LOADED = 11
+DEMO_PEOPLE = 3_000
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +53,11 @@ def loaded(_loaded: Tenant, tmp_path: Path) -> Tenant:
 def new_tenant(tmp_path: Path) -> Callable[[str], Tenant]:
     """Makes further tenants, for comparisons."""
     return lambda name: Tenant(tmp_path / name)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """A year of a small demo retailer, nothing of it real; to be read, not changed."""
+    landing = tmp_path_factory.mktemp("demo") / "landing"
+    summary = invented.write(landing, people=DEMO_PEOPLE)
+    return Demo(summary.landing, summary.truth)

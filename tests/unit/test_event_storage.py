@@ -188,12 +188,19 @@ def test_an_empty_batch_is_nothing(storage: BatchingSqliteEventLogStorage) -> No
 
 
 def test_a_failing_event_leaves_none_of_its_batch_behind(
-    storage: BatchingSqliteEventLogStorage, entries: list[EventLogEntry]
+    storage: BatchingSqliteEventLogStorage,
+    entries: list[EventLogEntry],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     storage.store_event(entries[0])
-    broken: Any = "no event"
-    with pytest.raises(Exception, match="no event"):
-        storage.store_event_batch([*entries[1:4], broken, *entries[4:]])
+
+    def fails(*_: Any) -> None:
+        raise OSError("no room")
+
+    # the last thing that a batch does, after all its events are written
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no room"):
+        patch.setattr(storage, "_store_asset_event", fails)
+        storage.store_event_batch(entries[1:])
     assert stored(storage, entries) == (1, 1)
     # and the storage is as good as before
     storage.store_event_batch(entries[1:4])
