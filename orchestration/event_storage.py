@@ -1,9 +1,9 @@
 """Dagster's SQLite event log, storing a batch of events at once.
 
 Dagster's own class opens, commits and closes a connection for every single event, looks up the
-tables' columns for it, and rewrites its asset's row: about 20 ms each. A backfill of a year over all
-feeds would spend minutes on book-keeping. Dagster already hands over the events of a partition range
-as batches (`DAGSTER_EVENT_BATCH_SIZE`); this class makes use of it and changes nothing else.
+tables' columns for it, and rewrites its asset's row: about 20 ms each. A backfill of a year over
+all feeds would spend minutes on book-keeping. Dagster already hands over the events of a partition
+range as batches (`DAGSTER_EVENT_BATCH_SIZE`); this class makes use of it and changes nothing else.
 Configured in `dagster.yaml`.
 """
 

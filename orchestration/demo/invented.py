@@ -35,8 +35,8 @@ from orchestration.demo import (
 )
 
 DEFAULT_PEOPLE, DEFAULT_DAYS, DEFAULT_SEED = 8_000, 365, 2017
-MOST_PEOPLE, MOST_DAYS = 3_900_000, 3_650
-"""More people would share phone numbers that nobody shares."""
+MOST_PEOPLE, MOST_DAYS = 2_400_000, 1_825
+"""Beyond these, the numbers of orders and of a person's purchases have no room."""
 
 MEMORY = "4GB"
 """What DuckDB may hold; the rest waits on disk. The whole process stays below twice that."""

@@ -21,7 +21,6 @@ Rows = list[dict[str, Any]]
 
 WIDTH = 720
 PLANTED, MEASURED, QUIET = "#d95f02", "#1b6ca8", "#9aa5b1"
-_TITLE = {"anchor": "start", "fontSize": 14, "subtitleFontSize": 11, "subtitleColor": "#555"}
 
 
 def draw(home: Path, folder: Path) -> list[Path]:
@@ -70,7 +69,14 @@ _DAYS = ("_on", "week", "day")
 
 
 def _title(text: str, below: str) -> alt.TitleParams:
-    return alt.TitleParams(text=text, subtitle=below, **_TITLE)
+    return alt.TitleParams(
+        text=text,
+        subtitle=below,
+        anchor="start",
+        fontSize=14,
+        subtitleFontSize=11,
+        subtitleColor="#555555",
+    )
 
 
 def arrivals(home: Path, rows: Callable[[str], Rows]) -> Any:
@@ -82,7 +88,9 @@ def arrivals(home: Path, rows: Callable[[str], Rows]) -> Any:
         f"select '{feed}' as feed, _load_date from {_raw(home, feed)}" for feed in feeds
     )
     weeks = rows(
-        f"""select feed, date_trunc('week', _load_date)::date as week, count(*)::int as row_count
+        f"""select
+            feed, date_trunc('week', _load_date)::date as week, week + 7 as next_week,
+            count(*)::int as row_count
         from ({counted}) group by all order by all"""
     )
     return (
@@ -96,7 +104,8 @@ def arrivals(home: Path, rows: Callable[[str], Rows]) -> Any:
         )
         .mark_rect()
         .encode(
-            x=alt.X("yearmonthdate(week):T", title=None, axis=alt.Axis(format="%b")),
+            x=alt.X("week:T", title=None, axis=alt.Axis(format="%b")),
+            x2="next_week:T",
             y=alt.Y("feed:N", title=None),
             color=alt.Color(
                 "row_count:Q",
@@ -109,23 +118,34 @@ def arrivals(home: Path, rows: Callable[[str], Rows]) -> Any:
 
 
 def funnel(home: Path, rows: Callable[[str], Rows]) -> Any:
-    """Journeys by the last stage they reached."""
-    stages = rows(f"select stage, journeys from {_truth(home, 'funnel')} order by all")
-    order = ["explore", "inform", "intent", "purchase"]
-    base = alt.Chart(
-        _data(stages),
-        title=_title(
-            "How far journeys get",
-            "Planted: journeys (a person looking at one category for some weeks) that reached "
-            "each stage.",
-        ),
-    ).encode(
-        y=alt.Y("stage:N", title=None, sort=order),
-        x=alt.X("journeys:Q", title="journeys"),
+    """Journeys with events of each stage, and how many of them ended in a purchase."""
+    stages = rows(
+        f"""select stage, 'bought' as ending, bought as journeys from {_truth(home, "funnel")}
+        union all
+        select stage, 'given up', journeys - bought from {_truth(home, "funnel")}
+        order by all"""
     )
-    bars = base.mark_bar(color=PLANTED)
-    labels = base.mark_text(align="left", dx=4).encode(text=alt.Text("journeys:Q", format=","))
-    return (bars + labels).properties(width=WIDTH, height=120)
+    return (
+        alt.Chart(
+            _data(stages),
+            title=_title(
+                "How far journeys get",
+                "Planted: journeys of known people (one category, some weeks) with events of each "
+                "stage, by how they ended. Some skip stages.",
+            ),
+        )
+        .mark_bar()
+        .encode(
+            y=alt.Y("stage:N", title=None, sort=["explore", "inform", "intent", "purchase"]),
+            x=alt.X("journeys:Q", title="journeys"),
+            color=alt.Color(
+                "ending:N",
+                title=None,
+                scale=alt.Scale(domain=["bought", "given up"], range=[MEASURED, QUIET]),
+            ),
+        )
+        .properties(width=WIDTH, height=120)
+    )
 
 
 def backlog(home: Path, rows: Callable[[str], Rows]) -> Any:
@@ -147,20 +167,28 @@ def backlog(home: Path, rows: Callable[[str], Rows]) -> Any:
             and status not in ('merged', 'spam', 'deleted')
         group by day order by day"""
     )
-    return (
-        alt.Chart(
-            _data(open_tickets),
-            title=_title(
-                "The help desk's backlog",
-                "Tickets open at the end of each day. Tickets that are never solved pile up; "
-                "in the shaded weeks answers are slow.",
-            ),
-        )
+    slow = rows(f"select started_on, ended_on from {_truth(home, 'service_slow_period')}")
+    area = (
+        alt.Chart(_data(open_tickets))
         .mark_area(color=MEASURED, opacity=0.7)
         .encode(
-            x=alt.X("yearmonthdate(day):T", title=None),
+            x=alt.X("day:T", title=None, axis=alt.Axis(format="%b")),
             y=alt.Y("open_count:Q", title="open tickets"),
         )
+    )
+    shade = (
+        alt.Chart(_data(slow))
+        .mark_rect(color=PLANTED, opacity=0.15)
+        .encode(x="started_on:T", x2="ended_on:T")
+    )
+    return (shade + area).properties(
+        width=WIDTH,
+        height=160,
+        title=_title(
+            "The help desk's backlog",
+            "Tickets open at the end of each day. Those never solved pile up; in the shaded weeks "
+            "answers were made to take twice as long.",
+        ),
     )
 
 
@@ -170,7 +198,7 @@ def topics(home: Path, rows: Callable[[str], Rows]) -> Any:
         f"""select topic, date_trunc('week', created_at)::date as week, count(*)::int as tickets
         from (
             select * from {_raw(home, "helpdesk.tickets")}
-            where topic is not null
+            where topic in (select topic from {_truth(home, "recurring_issues")})
             qualify row_number() over (partition by ticket_id order by updated_at desc) = 1
         ) group by all order by all"""
     )
@@ -186,14 +214,14 @@ def topics(home: Path, rows: Callable[[str], Rows]) -> Any:
             alt.Chart(_data([row for row in weekly if row["topic"] == name]))
             .mark_line(color=PLANTED if name in planted else MEASURED, interpolate="step-after")
             .encode(
-                x=alt.X("yearmonthdate(week):T", title=None, axis=alt.Axis(format="%b")),
+                x=alt.X("week:T", title=None, axis=alt.Axis(format="%b")),
                 y=alt.Y("tickets:Q", title=None),
             )
         )
         shade = (
             alt.Chart(_data([row for row in issues if row["topic"] == name] or [{"none": 0}]))
             .mark_rect(color=PLANTED, opacity=0.12)
-            .encode(x="yearmonthdate(started_on):T", x2="yearmonthdate(ended_on):T")
+            .encode(x="started_on:T", x2="ended_on:T")
         )
         layers = shade + lines if name in planted else lines
         charts.append(layers.properties(width=WIDTH // 2 - 60, height=70, title=name))
@@ -206,24 +234,28 @@ def topics(home: Path, rows: Callable[[str], Rows]) -> Any:
 
 
 def nps(home: Path, rows: Callable[[str], Rows]) -> Any:
-    """NPS by month of the answer, with its interval."""
+    """NPS by month of the answer, with its interval, asked in waves and asked about an order."""
     months = rows(
         f"""with answers as (
-            select date_trunc('month', answered_at)::date as month_day, score
+            select
+                date_trunc('month', answered_at)::date + 14 as month_day,
+                if(wave is null, 'about an order', 'quarterly wave') as asked,
+                score
             from {_raw(home, "survey.responses")}
-            where survey = 'nps' and score = floor(score) and wave is not null
+            where survey = 'nps' and score = floor(score)
             qualify row_number() over (
-                partition by wave, coalesce(account_id, member_id, email)
+                partition by coalesce(wave, order_id), coalesce(account_id, member_id, email)
                 order by answered_at desc, response_id
             ) = 1
         ),
         counted as (
-            select month_day, count(*) + 3 as n, count_if(score >= 9) + 0.75 as promoters,
+            select asked, month_day, count(*) + 3 as n,
+                count_if(score >= 9) + 0.75 as promoters,
                 count_if(score <= 6) + 0.75 as detractors,
                 100.0 * (count_if(score >= 9) - count_if(score <= 6)) / count(*) as nps
-            from answers group by month_day having count(*) >= 10
+            from answers group by all having count(*) >= 30
         )
-        select month_day, nps,
+        select asked, month_day, nps,
             -- adjusted Wald: three quarters of an answer more at each end
             100 * ((promoters - detractors) / n - 1.96 * sqrt(spread / n)) as low,
             100 * ((promoters - detractors) / n + 1.96 * sqrt(spread / n)) as high
@@ -231,19 +263,21 @@ def nps(home: Path, rows: Callable[[str], Rows]) -> Any:
             select *, (promoters + detractors) / n - ((promoters - detractors) / n) ** 2 as spread
             from counted
         )
-        order by month_day"""
+        order by all"""
     )
     base = alt.Chart(
         _data(months),
         title=_title(
             "NPS by month",
-            "Answers to the quarterly waves, one per person and wave, with 95 % intervals.",
+            "One answer per person and wave or order, 95 % intervals (adjusted Wald), months with "
+            "30 answers or more.",
         ),
-    ).encode(x=alt.X("yearmonth(month_day):T", title=None))
-    interval = base.mark_rule(color=QUIET, strokeWidth=2).encode(
-        y=alt.Y("low:Q", title="NPS"), y2="high:Q"
+    ).encode(
+        x=alt.X("month_day:T", title=None, axis=alt.Axis(format="%b")),
+        color=alt.Color("asked:N", title=None, scale=alt.Scale(range=[QUIET, MEASURED])),
     )
-    points = base.mark_point(color=MEASURED, filled=True, size=60).encode(y="nps:Q")
+    interval = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title="NPS"), y2="high:Q")
+    points = base.mark_point(filled=True, size=60).encode(y="nps:Q")
     return (interval + points).properties(width=WIDTH, height=200)
 
 
