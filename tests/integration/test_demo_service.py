@@ -501,3 +501,16 @@ def test_areas_are_those_people_live_in_and_come_twice(demo: Demo) -> None:
             and left(postcode, 3) not in (select postcode_area from {areas})
     """)
     assert homeless == 0
+
+
+def test_scores_off_their_scale_are_planted(demo: Demo) -> None:
+    planted = demo.number(
+        f"""select sum(row_count) from {demo.told("refused_rows")}
+        where feed = 'survey.responses' and reason = 'range:score'"""
+    )
+    beyond = demo.number(
+        f"""select count(*) from {demo.feed("survey.responses")}
+        where try_cast(score as double) > coalesce(try_cast(scale_max as double), 1e9)
+            or try_cast(score as double) < coalesce(try_cast(scale_min as double), -1e9)"""
+    )
+    assert planted == beyond > 0
