@@ -69,6 +69,8 @@ def _unfinished_runs(tenant: Tenant) -> list[str]:
             return [run.run_id for run in instance.get_runs() if not run.is_finished]
 
 
+# Slow: five runs in processes of their own cost four minutes of what CI may take.
+@pytest.mark.slow
 def test_killed_runs_are_repaired_by_the_next(loaded: Tenant) -> None:
     crash_and_repair(loaded, moments=2, seed=7)
 
