@@ -13,14 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import duckdb
 
 FIRST_DAY = date(2017, 1, 1)
 """The first day of every demo: the real purchases begin here."""
 
 TIMEZONE, CURRENCY, COUNTRY = "America/New_York", "USD", "US"
 
-COPY_OPTIONS = {
+_COPY_OPTIONS = {
     ".csv": "format csv, header",
     ".csv.gz": "format csv, header, compression gzip",
     ".jsonl": "format json",
@@ -81,6 +85,15 @@ def replacing(landing: Path) -> Iterator[Path]:
             f"The demo folder {landing} could not be written: {error.strerror or error}. "
             "What it held is unchanged; free the place or point INSIGHTS_LANDING elsewhere."
         ) from error
+
+
+def copy_rows(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write the rows of a query to a file, in the format its ending names; returns how many."""
+    name = str(path).replace("'", "''")
+    options = _COPY_OPTIONS["".join(path.suffixes)]
+    # the line break ends a comment in the query's last line
+    written = connection.execute(f"copy (\n{query}\n) to '{name}' ({options})").fetchone()
+    return int(written[0]) if written else 0
 
 
 def write_tenant(folder: Path) -> Path:

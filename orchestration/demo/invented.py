@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from orchestration.demo import (
-    COPY_OPTIONS,
     FIRST_DAY,
     DemoError,
     Progress,
+    copy_rows,
     real,
     replacing,
     set_time,
@@ -500,9 +500,7 @@ def _write_files(
             spoilt, planted = _spoilt(flaws, sent, count)
             path = folder.joinpath(*delivery.feed.split("."), f"{day}", delivery.file)
             path.parent.mkdir(parents=True, exist_ok=True)
-            name = str(path).replace("'", "''")
-            options = COPY_OPTIONS["".join(path.suffixes)]
-            cursor.execute(f"copy ({spoilt}) to '{name}' ({options})")
+            copy_rows(cursor, spoilt, path)
             set_time(path, day)
             set_time(path.parent, day)
             rows += count + sum(planted.values())

@@ -17,12 +17,12 @@ from pathlib import Path
 import duckdb
 
 from orchestration.demo import (
-    COPY_OPTIONS,
     COUNTRY,
     FIRST_DAY,
     TIMEZONE,
     DemoError,
     Progress,
+    copy_rows,
     replacing,
     set_time,
     write_tenant,
@@ -390,9 +390,7 @@ def _write_file(connection: duckdb.DuckDBPyConnection, delivery: _Delivery, path
             writer.writerow(column[0] for column in cursor.description or ())
             writer.writerows(cursor.fetchall())
     else:
-        name = str(path).replace("'", "''")
-        options = COPY_OPTIONS["".join(path.suffixes)]
-        connection.execute(f"copy ({rows}) to '{name}' ({options})")
+        copy_rows(connection, rows, path)
     set_time(path, date.fromisoformat(day))
     set_time(path.parent, date.fromisoformat(day))
 

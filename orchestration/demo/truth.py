@@ -15,6 +15,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.demo import copy_rows
+
 _QUERIES = Path(__file__).parent / "truths"
 
 Refusal = tuple[str, date, str, int]
@@ -49,27 +51,17 @@ def write(
         [list(parameters), [str(value) for value in parameters.values()]],
     )
     rows = {
-        name: _copy(connection, f"from {name} order by all", folder / f"{name}.parquet")
+        name: copy_rows(connection, f"from {name} order by all", folder / f"{name}.parquet")
         for name in ("refused_rows", "parameters")
     }
 
     def tell(name: str) -> int:
         query = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
         with closing(connection.cursor()) as cursor:
-            return _copy(cursor, query, folder / f"{name}.parquet")
+            return copy_rows(cursor, query, folder / f"{name}.parquet")
 
     # as with the feeds' files: one thread each, so that the bytes are the same, and two at a time
     connection.execute("set threads = 1")
     with ThreadPoolExecutor(max_workers=2) as pool:
         rows.update(zip(names(), pool.map(tell, names()), strict=True))
     return rows
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
-    """Write the rows of a query; returns how many."""
-    name = str(path).replace("'", "''")
-    # the line break ends a comment in the query's last line
-    written = connection.execute(
-        f"copy (\n{query}\n) to '{name}' (format parquet, compression zstd)"
-    ).fetchone()
-    return int(written[0]) if written else 0

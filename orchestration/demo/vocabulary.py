@@ -126,9 +126,10 @@ def load(connection: duckdb.DuckDBPyConnection) -> None:
     sex), weighted by frequency; `cities(city_no, city, region, time_zone, prefix, area_code)`,
     `mail_domain_slots(slot, domain)` of 100, `street_names(street_no, street)`; and the words of
     products: `things(category, department, thing, thing_no, low_price, high_price)`. Lists without
-    a weight are the macros `brands()`, `designers()`, `colors()`, `materials()`, `sizes()`,
-    `adjectives()`, `accented_first_names(sex)` and `accented_last_names()`. `nicknames(first_name,
-    nicknames)` holds a list for each first name that has one.
+    a weight are the macros `categories()` (in alphabetical order), `brands()`, `designers()`,
+    `colors()`, `materials()`, `sizes()`, `adjectives()`, `accented_first_names(sex)` and
+    `accented_last_names()`. `nicknames(first_name, nicknames)` holds a list for each first name
+    that has one.
     """
     from faker.providers.person.en_US import Provider as Names
 
@@ -176,6 +177,7 @@ def load(connection: duckdb.DuckDBPyConnection) -> None:
         ),
     )
     lists = {
+        "categories": sorted(CATEGORIES),
         "brands": BRANDS,
         "designers": DESIGNERS,
         "colors": COLORS,

@@ -14,7 +14,7 @@ with delivered as (
 )
 
 select
-    'E' || lpad(cast(delivered.ticket_no * 64 + delivered.event_no as varchar), 12, '0') as event_id,
+    'E' || lpad(cast(delivered.ticket_no * 64 + delivered.event_no as varchar), 13, '0') as event_id,
     'T' || lpad(cast(delivered.ticket_no as varchar), 11, '0') as ticket_id,
     iso(to_utc(desk_clock(delivered.happened), desk_zone())) as event_at,
     event_kinds.author_role,

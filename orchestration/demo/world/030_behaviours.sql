@@ -102,7 +102,7 @@ select
     draw(person_id, 'black friday') < 0.15 as loves_black_friday,
     draw(person_id, 'christmas') < 0.25 as loves_christmas,
     case when draw(person_id, 'category') < 0.5
-        then one_of(person_id, 'which category', (select list(distinct category order by category) from things))
+        then one_of(person_id, 'which category', categories())
     end as favourite_category,
     case
         when not is_real and rhythm in ('regular', 'random') and draw(person_id, 'leaves') < 0.14

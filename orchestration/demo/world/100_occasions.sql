@@ -26,9 +26,6 @@
 
 create macro occasion_id_of(occasion_key) as (occasion_key * 387420489) % 1000000000;
 
--- the vocabulary's, in alphabetical order
-create macro categories() as ['beauty', 'electronics', 'fashion', 'garden', 'home', 'kitchen', 'sports', 'toys'];
-
 create macro category_of(occasion_key, favourite_no) as if(
     favourite_no is not null and draw(occasion_key, 'category') < 0.7,
     favourite_no,
