@@ -1,16 +1,78 @@
-with records as (
+-- depends_on: {{ ref('identity_overrides') }}
+-- depends_on: {{ ref('int_identity__weights') }}
+{%- if execute and flags.WHICH in ('build', 'run') -%}
+    {{ resolve_clusters(
+        ref('int_identity__scores'), ref('int_identity__profiles'), ref('identity_overrides')
+    ) }}
+{%- endif %}
 
-    select record_key, source, source_record_id
-    from {{ ref('int_identity__identifiers') }}
+with profiles as (
+
+    select record_no, record_key, source, source_record_id
+    from {{ ref('int_identity__profiles') }}
+
+),
+
+scores as (
+
+    select a, b, rule, match_weight
+    from {{ ref('int_identity__scores') }}
+
+),
+
+clusters as (
+
+    select
+        profiles.record_no,
+        profiles.record_key,
+        min(profiles.record_key) over (partition by resolved.label) as cluster_key
+    from profiles
+    inner join resolved on profiles.record_no = resolved.node
+
+),
+
+links as (
+
+    select
+        scores.a,
+        scores.b,
+        scores.rule,
+        scores.match_weight
+    from scores
+    inner join clusters as one on scores.a = one.record_no
+    inner join clusters as other on scores.b = other.record_no
+    where one.cluster_key = other.cluster_key
+
+),
+
+strongest as (
+
+    select
+        record_no,
+        rule,
+        match_weight
+    from (
+        select a as record_no, b as other, rule, match_weight from links
+        union all
+        select b as record_no, a as other, rule, match_weight from links
+    ) as sides
+    qualify row_number() over (
+        partition by record_no order by match_weight desc, other
+    ) = 1
 
 )
 
--- PLACEHOLDER of the core branch: every record is a cluster of its own
 select
-    record_key,
-    source,
-    source_record_id,
-    record_key as cluster_key,
-    'own_key' as link_rule,
-    cast(null as double) as link_weight
-from records
+    clusters.record_key,
+    profiles.source,
+    profiles.source_record_id,
+    clusters.cluster_key,
+    case
+        when strongest.rule is not null then strongest.rule
+        when count(*) over (partition by clusters.cluster_key) > 1 then 'override'
+        else 'own_key'
+    end as link_rule,
+    strongest.match_weight as link_weight
+from clusters
+inner join profiles on clusters.record_no = profiles.record_no
+left join strongest on clusters.record_no = strongest.record_no

@@ -1,0 +1,223 @@
+{#-
+Writes the work table `resolved` (node, label): which records are one person. Only records that
+were compared with another are in it.
+
+Strongest first: in each tier the pairs of clusters at or above its weight are joined, and a pair's
+weight is that of all that the two clusters' records show together, the best of each comparison. A
+join is not made when it would break a guard: two loyalty numbers, more records than a person can
+have, or two records that too little speaks for. Of such a component only the pairs that are each
+other's best are joined, and none when that is still not enough. Records without a name come last
+and join one cluster at most, so that a shared mailbox bridges nobody.
+
+Overrides come before all: always_link joins in spite of any guard, never_link is a guard.
+-#}
+{% macro resolve_clusters(scores, profiles, overrides) -%}
+    {%- set weights = [] -%}
+    {%- set best = [] -%}
+    {%- for comparison in var('identity_comparisons') -%}
+        {%- for kind in ('weight', 'household') -%}
+            {%- set column = comparison.name ~ '_' ~ kind -%}
+            {%- do weights.append(column) -%}
+            {%- do best.append('max(' ~ column ~ ') as ' ~ column) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ work_table('decided', '
+        select
+            ' ~ record_number("source_a || ':' || source_record_id_a") ~ ' as a,
+            ' ~ record_number("source_b || ':' || source_record_id_b") ~ " as b,
+            kind = 'never_link' as is_never
+        from " ~ overrides) }}
+    {{ work_table('priors', 'select prior_weight, household_prior_weight from '
+        ~ ref('int_identity__weights')) }}
+    {{ work_table('nameless', 'select record_no from ' ~ profiles
+        ~ ' where first_name is null and last_name is null') }}
+    {{ work_table('labels', 'select record_no as node, record_no as label from ' ~ profiles) }}
+    {{ work_table('loyalty', 'select record_no as label, loyalty_id from ' ~ profiles
+        ~ ' where loyalty_id is not null') }}
+    {{ work_table('pairs', '
+        select a, b, match_weight, false as is_never, ' ~ weights | join(', ') ~ '
+        from ' ~ scores ~ ' where not a_is_nameless and not b_is_nameless
+        union all
+        select least(a, b), greatest(a, b), -1000, true, '
+            ~ 'null, ' * (weights | length - 1) ~ 'null
+        from decided where is_never') }}
+
+    {{ work_table('joins', 'select a, b, 1000 as match_weight from decided where not is_never') }}
+    {{ connected_components('joins', 'joined') }}
+    {{ merge_clusters(weights, best) }}
+    {%- for tier in var('identity_tiers') -%}
+        {{ work_table('joins', 'select a, b, match_weight from pairs where match_weight >= ' ~ tier) }}
+        {{ connected_components('joins', 'joined') }}
+        {{ work_table('refused', refused_joins()) }}
+        {%- if work_count('refused') > 0 -%}
+            {{ work_table('joins', each_others_best()) }}
+            {{ connected_components('joins', 'joined') }}
+            {{ work_table('refused', refused_joins()) }}
+            {%- if work_count('refused') > 0 -%}
+                {{ work_table('joins_left', '
+                    select joins.* from joins
+                    inner join joined on joins.a = joined.node
+                    where joined.label not in (select label from refused)') }}
+                {{ connected_components('joins_left', 'joined') }}
+            {%- endif -%}
+        {%- endif -%}
+        {{ merge_clusters(weights, best) }}
+    {%- endfor -%}
+    {{ attach_nameless(scores) }}
+{%- endmacro %}
+
+
+{#- Components that break a guard, of the work tables joined, pairs, loyalty, labels. -#}
+{% macro refused_joins() -%}
+    select joined.label
+    from loyalty
+    inner join joined on loyalty.label = joined.node
+    group by joined.label
+    having count(distinct loyalty.loyalty_id) > 1
+    union
+    select one.label
+    from pairs
+    inner join joined as one on pairs.a = one.node
+    inner join joined as other on pairs.b = other.node
+    where
+        one.label = other.label
+        and pairs.match_weight < {{ var('identity_conflict_weight') }}
+    union
+    select joined.label
+    from labels
+    inner join joined on labels.label = joined.node
+    group by joined.label
+    having count(*) > {{ var('identity_records_per_customer') }}
+{%- endmacro %}
+
+
+{#- All joins of the components that break no guard; of the others, those of best pairs. -#}
+{% macro each_others_best() -%}
+    with marked as (
+
+        select
+            joins.a,
+            joins.b,
+            joins.match_weight,
+            refused.label is not null as is_refused
+        from joins
+        inner join joined on joins.a = joined.node
+        left join refused on joined.label = refused.label
+
+    ),
+
+    sides as (
+
+        select a as x, b as y, match_weight from marked where is_refused
+        union all
+        select b as x, a as y, match_weight from marked where is_refused
+
+    ),
+
+    favourites as (
+
+        select x, y
+        from sides
+        qualify row_number() over (partition by x order by match_weight desc, y) = 1
+
+    )
+
+    select marked.a, marked.b, marked.match_weight
+    from marked
+    where not marked.is_refused
+    union all
+    select marked.a, marked.b, marked.match_weight
+    from marked
+    inner join favourites as one on marked.a = one.x and marked.b = one.y
+    inner join favourites as other on marked.b = other.x and marked.a = other.y
+    where marked.is_refused
+{%- endmacro %}
+
+
+{#- What was joined is one cluster from here on, and its pairs with another cluster are one pair. -#}
+{% macro merge_clusters(weights, best) -%}
+    {{ work_table('labels_next', '
+        select labels.node, coalesce(joined.label, labels.label) as label
+        from labels left join joined on labels.label = joined.node') }}
+    {{ work_table('labels', 'select node, label from labels_next') }}
+    {{ work_table('loyalty_next', '
+        select coalesce(joined.label, loyalty.label) as label, loyalty.loyalty_id
+        from loyalty left join joined on loyalty.label = joined.node') }}
+    {{ work_table('loyalty', 'select label, loyalty_id from loyalty_next') }}
+    {{ work_table('pairs_next', '
+        with relabelled as (
+            select
+                coalesce(one.label, pairs.a) as one,
+                coalesce(other.label, pairs.b) as other,
+                pairs.is_never,
+                ' ~ weights | join(', ') ~ '
+            from pairs
+            left join joined as one on pairs.a = one.node
+            left join joined as other on pairs.b = other.node
+        ),
+        pooled as (
+            select
+                least(one, other) as a,
+                greatest(one, other) as b,
+                bool_or(is_never) as is_never,
+                ' ~ best | join(', ') ~ '
+            from relabelled
+            where one <> other
+            group by least(one, other), greatest(one, other)
+        )
+        select
+            pooled.*,
+            case when pooled.is_never then -1000 else '
+            ~ match_weight('priors.prior_weight', 'priors.household_prior_weight')
+            ~ ' end as match_weight
+        from pooled cross join priors') }}
+    {{ work_table('pairs', 'select * from pairs_next') }}
+{%- endmacro %}
+
+
+{#- A nameless record joins the cluster most of whose records share what it has, or other nameless
+    ones when there is none. -#}
+{% macro attach_nameless(scores) -%}
+    {%- set least = var('identity_tiers')[-1] -%}
+    {{ work_table('attached', '
+        with sides as (
+            select a as node, b as other, match_weight from ' ~ scores ~ '
+            where a_is_nameless and not b_is_nameless
+            union all
+            select b as node, a as other, match_weight from ' ~ scores ~ '
+            where b_is_nameless and not a_is_nameless
+        ),
+        offers as (
+            select
+                sides.node, labels.label,
+                count(*) as record_count, max(sides.match_weight) as match_weight
+            from sides inner join labels on sides.other = labels.node
+            where sides.match_weight >= ' ~ least ~ '
+            group by sides.node, labels.label
+        ),
+        forbidden as (
+            select decided.a as node, labels.label from decided
+            inner join labels on decided.b = labels.node where decided.is_never
+            union all
+            select decided.b as node, labels.label from decided
+            inner join labels on decided.a = labels.node where decided.is_never
+        )
+        select offers.node, offers.label
+        from offers
+        left join forbidden on offers.node = forbidden.node and offers.label = forbidden.label
+        where forbidden.node is null
+        qualify row_number() over (
+            partition by offers.node
+            order by offers.record_count desc, offers.match_weight desc, offers.label
+        ) = 1') }}
+    {{ work_table('joins', '
+        select a, b from ' ~ scores ~ '
+        where a_is_nameless and b_is_nameless and match_weight >= ' ~ least ~ '
+        and a not in (select node from attached) and b not in (select node from attached)') }}
+    {{ connected_components('joins', 'joined') }}
+    {{ work_table('resolved', '
+        select labels.node, coalesce(attached.label, joined.label, labels.label) as label
+        from labels
+        left join attached on labels.node = attached.node
+        left join joined on labels.node = joined.node') }}
+{%- endmacro %}
