@@ -10,56 +10,54 @@ would take as many as the chain is long. Ends as soon as no edge is left.
 -#}
 {% macro connected_components(edges, labels) -%}
     {%- set primes = [1000003, 999983, 1000033, 999979, 1000037, 999961, 1000039, 999959] -%}
-    {%- set left = namespace(edges=true, rounds=0) -%}
-    {{ work_table(labels ~ '_edges', 'select distinct a, b from ' ~ edges ~ ' where a <> b') }}
-    {%- for round in range(100) if left.edges -%}
+    {%- set now = namespace(edges='(select a, b from ' ~ edges ~ ' where a <> b)', rounds=0, left=1) -%}
+    {%- for round in range(100) if now.left > 0 -%}
         {%- set order = 'y % ' ~ primes[round % 8] -%}
-        {{ work_table(
+        {%- do work_table(
             labels ~ '_' ~ round,
             'select x as node, min_by(y, ' ~ order ~ ') as label from ('
-            ~ 'select a as x, b as y from ' ~ labels ~ '_edges '
-            ~ 'union all select b as x, a as y from ' ~ labels ~ '_edges '
-            ~ 'union all select a as x, a as y from ' ~ labels ~ '_edges '
-            ~ 'union all select b as x, b as y from ' ~ labels ~ '_edges) as neighbours group by x'
-        ) }}
-        {{ work_table(
-            labels ~ '_next',
-            'select distinct p.label as a, q.label as b from ' ~ labels ~ '_edges as e'
+            ~ 'select a as x, b as y from ' ~ now.edges ~ ' as e union all '
+            ~ 'select b as x, a as y from ' ~ now.edges ~ ' as e union all '
+            ~ 'select a as x, a as y from ' ~ now.edges ~ ' as e union all '
+            ~ 'select b as x, b as y from ' ~ now.edges ~ ' as e) as neighbours group by x'
+        ) -%}
+        {%- set next = labels ~ '_edges_' ~ round -%}
+        {%- set now.left = work_table(
+            next,
+            'select distinct p.label as a, q.label as b from ' ~ now.edges ~ ' as e'
             ~ ' inner join ' ~ labels ~ '_' ~ round ~ ' as p on e.a = p.node'
             ~ ' inner join ' ~ labels ~ '_' ~ round ~ ' as q on e.b = q.node'
             ~ ' where p.label <> q.label'
-        ) }}
-        {{ work_table(labels ~ '_edges', 'select a, b from ' ~ labels ~ '_next') }}
-        {%- set left.rounds = round + 1 -%}
-        {%- set left.edges = work_count(labels ~ '_edges') > 0 -%}
+        ) -%}
+        {%- set now.edges = next -%}
+        {%- set now.rounds = round + 1 -%}
     {%- endfor -%}
-    {#- from the last round back: where a node's label went in the rounds after -#}
-    {{ work_table(labels, 'select node, label from ' ~ labels ~ '_' ~ (left.rounds - 1)) }}
-    {%- for back in range(left.rounds - 1) -%}
-        {%- set round = left.rounds - 2 - back -%}
-        {{ work_table(
-            labels ~ '_next',
-            'select m.node, coalesce(l.label, m.label) as label from ' ~ labels ~ '_' ~ round ~ ' as m'
-            ~ ' left join ' ~ labels ~ ' as l on m.label = l.node'
-        ) }}
-        {{ work_table(labels, 'select node, label from ' ~ labels ~ '_next') }}
+    {#- where each node's label went in the rounds after its own -#}
+    {%- set label = namespace(sql='r0.label', joins='') -%}
+    {%- for round in range(1, now.rounds) -%}
+        {%- set label.joins = label.joins ~ ' left join ' ~ labels ~ '_' ~ round ~ ' as r' ~ round
+            ~ ' on ' ~ label.sql ~ ' = r' ~ round ~ '.node' -%}
+        {%- set label.sql = 'coalesce(r' ~ round ~ '.label, ' ~ label.sql ~ ')' -%}
     {%- endfor -%}
+    {%- do work_table(
+        labels, 'select r0.node, ' ~ label.sql ~ ' as label from ' ~ labels ~ '_0 as r0' ~ label.joins
+    ) -%}
 {%- endmacro %}
 
 
-{#- A table for the length of one model, and how many rows it has. -#}
+{#- Makes a table for the length of one model, and returns how many rows it has. -#}
 {% macro work_table(name, query) -%}
     {{ return(adapter.dispatch('work_table')(name, query)) }}
 {%- endmacro %}
 
 {% macro default__work_table(name, query) -%}
-    {%- do run_query('create or replace temp table ' ~ name ~ ' as ' ~ query) -%}
+    {%- set made = run_query('create or replace temp table ' ~ name ~ ' as ' ~ query) -%}
+    {{ return(made.columns[0].values()[0]) }}
 {%- endmacro %}
 
 {% macro spark__work_table(name, query) -%}
-    {%- do run_query('create or replace table ' ~ target.schema ~ '_' ~ name ~ ' as ' ~ query) -%}
-{%- endmacro %}
-
-{% macro work_count(name) -%}
-    {{ return(run_query('select count(*) from ' ~ name).columns[0].values()[0]) }}
+    {%- set table = target.schema ~ '_work_' ~ name -%}
+    {%- do run_query('create or replace table ' ~ table ~ ' as ' ~ query) -%}
+    {%- do run_query('create or replace temporary view ' ~ name ~ ' as select * from ' ~ table) -%}
+    {{ return(run_query('select count(*) from ' ~ table).columns[0].values()[0]) }}
 {%- endmacro %}

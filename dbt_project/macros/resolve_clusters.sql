@@ -21,49 +21,49 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
             {%- do best.append('max(' ~ column ~ ') as ' ~ column) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {{ work_table('decided', '
+    {%- do work_table('decided', '
         select
             ' ~ record_number("source_a || ':' || source_record_id_a") ~ ' as a,
             ' ~ record_number("source_b || ':' || source_record_id_b") ~ " as b,
             kind = 'never_link' as is_never
-        from " ~ overrides) }}
-    {{ work_table('priors', 'select prior_weight, household_prior_weight from '
-        ~ ref('int_identity__weights')) }}
-    {{ work_table('nameless', 'select record_no from ' ~ profiles
-        ~ ' where first_name is null and last_name is null') }}
-    {{ work_table('labels', 'select record_no as node, record_no as label from ' ~ profiles) }}
-    {{ work_table('loyalty', 'select record_no as label, loyalty_id from ' ~ profiles
-        ~ ' where loyalty_id is not null') }}
-    {{ work_table('pairs', '
+        from " ~ overrides) -%}
+    {%- do work_table('priors', 'select prior_weight, household_prior_weight from '
+        ~ ref('int_identity__weights')) -%}
+    {%- do work_table('nameless', 'select record_no from ' ~ profiles
+        ~ ' where first_name is null and last_name is null') -%}
+    {%- do work_table('labels', 'select record_no as node, record_no as label from ' ~ profiles) -%}
+    {%- do work_table('loyalty', 'select record_no as label, loyalty_id from ' ~ profiles
+        ~ ' where loyalty_id is not null') -%}
+    {%- do work_table('pairs', '
         select a, b, match_weight, false as is_never, ' ~ weights | join(', ') ~ '
         from ' ~ scores ~ ' where not a_is_nameless and not b_is_nameless
         union all
         select least(a, b), greatest(a, b), -1000, true, '
             ~ 'null, ' * (weights | length - 1) ~ 'null
-        from decided where is_never') }}
+        from decided where is_never') -%}
 
-    {{ work_table('joins', 'select a, b, 1000 as match_weight from decided where not is_never') }}
-    {{ connected_components('joins', 'joined') }}
-    {{ merge_clusters(weights, best) }}
+    {%- do work_table('joins', 'select a, b, 1000 as match_weight from decided where not is_never') -%}
+    {%- do connected_components('joins', 'joined') -%}
+    {%- do merge_clusters(weights, best) -%}
     {%- for tier in var('identity_tiers') -%}
-        {{ work_table('joins', 'select a, b, match_weight from pairs where match_weight >= ' ~ tier) }}
-        {{ connected_components('joins', 'joined') }}
-        {{ work_table('refused', refused_joins()) }}
-        {%- if work_count('refused') > 0 -%}
-            {{ work_table('joins', each_others_best()) }}
-            {{ connected_components('joins', 'joined') }}
-            {{ work_table('refused', refused_joins()) }}
-            {%- if work_count('refused') > 0 -%}
-                {{ work_table('joins_left', '
-                    select joins.* from joins
-                    inner join joined on joins.a = joined.node
-                    where joined.label not in (select label from refused)') }}
-                {{ connected_components('joins_left', 'joined') }}
+        {%- set joins = 'select a, b, match_weight from pairs where match_weight >= ' ~ tier -%}
+        {%- if work_table('joins', joins) > 0 -%}
+            {%- do connected_components('joins', 'joined') -%}
+            {%- if work_table('refused', refused_joins()) > 0 -%}
+                {%- do work_table('best_joins', each_others_best()) -%}
+                {%- do connected_components('best_joins', 'joined') -%}
+                {%- if work_table('refused', refused_joins()) > 0 -%}
+                    {%- do work_table('joins', '
+                        select a, b from best_joins
+                        inner join joined on best_joins.a = joined.node
+                        where joined.label not in (select label from refused)') -%}
+                    {%- do connected_components('joins', 'joined') -%}
+                {%- endif -%}
             {%- endif -%}
+            {%- do merge_clusters(weights, best) -%}
         {%- endif -%}
-        {{ merge_clusters(weights, best) }}
     {%- endfor -%}
-    {{ attach_nameless(scores) }}
+    {%- do attach_nameless(scores) -%}
 {%- endmacro %}
 
 
@@ -81,7 +81,12 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
     inner join joined as other on pairs.b = other.node
     where
         one.label = other.label
-        and pairs.match_weight < {{ var('identity_conflict_weight') }}
+        and (
+            pairs.match_weight < {{ var('identity_conflict_weight') }}
+            {% for comparison in var('identity_conflicts') -%}
+            or pairs.{{ comparison }}_weight < 0
+            {% endfor -%}
+        )
     union
     select joined.label
     from labels
@@ -136,15 +141,13 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
 
 {#- What was joined is one cluster from here on, and its pairs with another cluster are one pair. -#}
 {% macro merge_clusters(weights, best) -%}
-    {{ work_table('labels_next', '
+    {%- do work_table('labels', '
         select labels.node, coalesce(joined.label, labels.label) as label
-        from labels left join joined on labels.label = joined.node') }}
-    {{ work_table('labels', 'select node, label from labels_next') }}
-    {{ work_table('loyalty_next', '
+        from labels left join joined on labels.label = joined.node') -%}
+    {%- do work_table('loyalty', '
         select coalesce(joined.label, loyalty.label) as label, loyalty.loyalty_id
-        from loyalty left join joined on loyalty.label = joined.node') }}
-    {{ work_table('loyalty', 'select label, loyalty_id from loyalty_next') }}
-    {{ work_table('pairs_next', '
+        from loyalty left join joined on loyalty.label = joined.node') -%}
+    {%- do work_table('pairs', '
         with relabelled as (
             select
                 coalesce(one.label, pairs.a) as one,
@@ -170,8 +173,7 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
             case when pooled.is_never then -1000 else '
             ~ match_weight('priors.prior_weight', 'priors.household_prior_weight')
             ~ ' end as match_weight
-        from pooled cross join priors') }}
-    {{ work_table('pairs', 'select * from pairs_next') }}
+        from pooled cross join priors') -%}
 {%- endmacro %}
 
 
@@ -179,7 +181,7 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
     ones when there is none. -#}
 {% macro attach_nameless(scores) -%}
     {%- set least = var('identity_tiers')[-1] -%}
-    {{ work_table('attached', '
+    {%- do work_table('attached', '
         with sides as (
             select a as node, b as other, match_weight from ' ~ scores ~ '
             where a_is_nameless and not b_is_nameless
@@ -209,15 +211,15 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
         qualify row_number() over (
             partition by offers.node
             order by offers.record_count desc, offers.match_weight desc, offers.label
-        ) = 1') }}
-    {{ work_table('joins', '
+        ) = 1') -%}
+    {%- do work_table('joins', '
         select a, b from ' ~ scores ~ '
         where a_is_nameless and b_is_nameless and match_weight >= ' ~ least ~ '
-        and a not in (select node from attached) and b not in (select node from attached)') }}
-    {{ connected_components('joins', 'joined') }}
-    {{ work_table('resolved', '
+        and a not in (select node from attached) and b not in (select node from attached)') -%}
+    {%- do connected_components('joins', 'joined') -%}
+    {%- do work_table('resolved', '
         select labels.node, coalesce(attached.label, joined.label, labels.label) as label
         from labels
         left join attached on labels.node = attached.node
-        left join joined on labels.node = joined.node') }}
+        left join joined on labels.node = joined.node') -%}
 {%- endmacro %}
