@@ -1,3 +1,5 @@
+{#- Whom a dirty record is compared with; when all is built anew, every two records. -#}
+{%- set some = last_built(this.schema, 'int_identity__scores') is not none -%}
 with profiles as (
 
     select *
@@ -5,25 +7,55 @@ with profiles as (
 
 ),
 
+dirty as (
+
+    select record_no
+    from {{ ref('int_identity__dirty_records') }}
+
+),
+
 {% for rule in var('identity_blocking_rules') -%}
-{{ rule.name }}_keys as (
+{% set keys = key_names(rule['keys']) -%}
+{{ rule.name }}_all as (
 
     select
         record_no,
         {{ numbered(rule['keys']) }}
+        {%- if rule.against is defined %},
+        {{ numbered(rule.against, 'against') }}
+        {%- endif %}
     from profiles
     where {{ all_known(rule['keys']) }}
 
 ),
 
-{% set keys = [] -%}
-{% for key in rule['keys'] %}{% do keys.append('key_' ~ loop.index) %}{% endfor -%}
+{{ rule.name }}_dirty as (
+
+    select *
+    from {{ rule.name }}_all
+    {{ 'where record_no in (select record_no from dirty)' if some }}
+
+),
+
+{% if rule.against is not defined -%}
+{{ rule.name }}_keys as (
+
+    -- of the blocks that hold a dirty record
+    select members.*
+    from {{ rule.name }}_all as members
+    {% if some -%}
+    semi join {{ rule.name }}_dirty as dirty_members
+        on {{ same_key('members', 'dirty_members', keys) }}
+    {%- endif %}
+
+),
+
 {{ rule.name }}_blocks as (
 
     select {{ keys | join(', ') }}
     from {{ rule.name }}_keys
     group by {{ keys | join(', ') }}
-    having count(*) <= {{ var('identity_block_cap') }}{{ ' and count(*) > 1' if rule.against is not defined }}
+    having count(*) between 2 and {{ var('identity_block_cap') }}
 
 ),
 
@@ -32,21 +64,29 @@ with profiles as (
     select
         least(one.record_no, other.record_no) as a,
         greatest(one.record_no, other.record_no) as b
-    from {{ rule.name }}_keys as one
-    inner join {{ rule.name }}_blocks as blocks on {{ same_keys('one', 'blocks', keys) }}
-    {% if rule.against is defined -%}
-    inner join profiles as other
-        on {% for key in rule.against -%}
-            one.key_{{ loop.index }} = other.{{ key }}{{ ' and ' if not loop.last }}
-        {%- endfor %}
-    where one.record_no <> other.record_no
-    {%- else -%}
-    inner join {{ rule.name }}_keys as other on {{ same_keys('one', 'other', keys) }}
-    where one.record_no < other.record_no
-    {%- endif %}
+    from {{ rule.name }}_dirty as one
+    inner join {{ rule.name }}_blocks as blocks on {{ same_key('one', 'blocks', keys) }}
+    inner join {{ rule.name }}_keys as other on {{ same_key('one', 'other', keys) }}
+    where one.record_no {{ '<>' if some else '<' }} other.record_no
 
 ),
 
+{% else -%}
+{{ rule.name }}_pairs as (
+
+    select
+        least(one.record_no, other.record_no) as a,
+        greatest(one.record_no, other.record_no) as b
+    from {{ rule.name }}_dirty as one
+    inner join {{ rule.name }}_all as other
+        on {% for key in keys -%}
+            one.{{ key }} = other.{{ key | replace('key', 'against') }}{{ ' and ' if not loop.last }}
+        {%- endfor %}
+    where one.record_no <> other.record_no
+
+),
+
+{% endif -%}
 {% endfor -%}
 pairs as (
 

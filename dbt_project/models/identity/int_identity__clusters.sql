@@ -1,22 +1,42 @@
--- depends_on: {{ ref('identity_overrides') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }}
+        where record_no in (select record_no from {{ ref('int_identity__affected_records') }})
+    {% endif %}"
+) }}
+-- depends_on: {{ ref('int_identity__affected_records') }}
+-- depends_on: {{ ref('int_identity__profiles') }}
+-- depends_on: {{ ref('int_identity__scores') }}
 -- depends_on: {{ ref('int_identity__weights') }}
+-- depends_on: {{ ref('identity_overrides') }}
 {%- if execute and flags.WHICH in ('build', 'run') -%}
-    {{ resolve_clusters(
-        ref('int_identity__scores'), ref('int_identity__profiles'), ref('identity_overrides')
-    ) }}
+    {%- set affected = '(select record_no from ' ~ ref('int_identity__affected_records') ~ ')' -%}
+    {%- do work_table(
+        'some_profiles',
+        'select * from ' ~ ref('int_identity__profiles')
+        ~ (' where record_no in ' ~ affected if is_incremental() else '')
+    ) -%}
+    {%- do work_table(
+        'some_scores',
+        'select * from ' ~ ref('int_identity__scores')
+        ~ (' where a in ' ~ affected ~ ' and b in ' ~ affected if is_incremental() else '')
+    ) -%}
+    {%- do resolve_clusters('some_scores', 'some_profiles', ref('identity_overrides')) -%}
 {%- endif %}
 
 with profiles as (
 
     select record_no, record_key, source, source_record_id
-    from {{ ref('int_identity__profiles') }}
+    from some_profiles
 
 ),
 
 scores as (
 
     select a, b, rule, match_weight
-    from {{ ref('int_identity__scores') }}
+    from some_scores
 
 ),
 
@@ -25,6 +45,7 @@ clusters as (
     select
         profiles.record_no,
         profiles.record_key,
+        resolved.island,
         min(profiles.record_key) over (partition by resolved.label) as cluster_key
     from profiles
     inner join resolved on profiles.record_no = resolved.node
@@ -63,6 +84,7 @@ strongest as (
 )
 
 select
+    clusters.record_no,
     clusters.record_key,
     profiles.source,
     profiles.source_record_id,
@@ -72,7 +94,8 @@ select
         when count(*) over (partition by clusters.cluster_key) > 1 then 'override'
         else 'own_key'
     end as link_rule,
-    strongest.match_weight as link_weight
+    strongest.match_weight as link_weight,
+    clusters.island
 from clusters
 inner join profiles on clusters.record_no = profiles.record_no
 left join strongest on clusters.record_no = strongest.record_no

@@ -1,3 +1,15 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }}
+        where
+            a in (select record_no from {{ ref('int_identity__dirty_records') }})
+            or b in (select record_no from {{ ref('int_identity__dirty_records') }})
+    {% endif %}"
+) }}
+-- depends_on: {{ ref('int_identity__dirty_records') }}
+
 with profiles as (
 
     select *

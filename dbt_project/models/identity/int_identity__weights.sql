@@ -10,10 +10,10 @@ with trained as (
 
 ),
 
-records as (
+build as (
 
-    select count(*) as record_count
-    from {{ ref('int_identity__profiles') }}
+    select record_doublings
+    from {{ ref('int_identity__build') }}
 
 )
 
@@ -33,8 +33,8 @@ select
     -- not change the weight of every pair
     max(
         {{ log2(var('identity_matches_per_record')) }}
-        - floor({{ log2('greatest(records.record_count, 2)') }})
+        - build.record_doublings
     ) as prior_weight,
     {{ log2(var('identity_matches_per_household_pair')) }} as household_prior_weight
 from trained
-cross join records
+cross join build
