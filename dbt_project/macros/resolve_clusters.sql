@@ -1,3 +1,20 @@
+{#- Resolves the affected records, or all when all is built anew: see resolve_clusters. -#}
+{% macro resolve_affected(affected, profiles, scores, overrides) -%}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- set some = ' where record_no in (select record_no from ' ~ affected ~ ')' -%}
+        {%- set inside = ' where a in (select record_no from ' ~ affected ~ ')'
+            ~ ' and b in (select record_no from ' ~ affected ~ ')' -%}
+        {%- do work_table(
+            'some_profiles', 'select * from ' ~ profiles ~ (some if is_incremental() else '')
+        ) -%}
+        {%- do work_table(
+            'some_scores', 'select * from ' ~ scores ~ (inside if is_incremental() else '')
+        ) -%}
+        {%- do resolve_clusters('some_scores', 'some_profiles', overrides) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#-
 Writes the work table `resolved` (node, label, island): which records are one person. An island is
 all that pairs at or above the review weight connect: whatever is joined is joined inside of one,

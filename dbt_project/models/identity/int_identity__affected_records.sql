@@ -24,31 +24,39 @@ overrides as (
 
 ),
 
+links as (
+
+    -- each from both of its ends
+    select a as record_no, b as other_no from scores
+    union all
+    select b as record_no, a as other_no from scores
+    union all
+    select a as record_no, b as other_no from overrides
+    union all
+    select b as record_no, a as other_no from overrides
+
+),
+
 touched as (
 
-    select record_no from dirty
+    select dirty.record_no
+    from dirty
     union
-    select b as record_no from scores where a in (select record_no from dirty)
-    union
-    select a as record_no from scores where b in (select record_no from dirty)
-    union
-    select b as record_no from overrides where a in (select record_no from dirty)
-    union
-    select a as record_no from overrides where b in (select record_no from dirty)
+    select links.other_no as record_no
+    from links
+    semi join dirty on links.record_no = dirty.record_no
+
+),
+
+islands as (
+
+    -- what they belonged to
+    {{ islands_of(before, 'touched') }}
 
 )
 
--- with all of the islands that they belonged to
 select record_no
 from touched
-{% if before is not none -%}
 union
 select record_no
-from {{ before }}
-where
-    island in (
-        select island
-        from {{ before }}
-        where record_no in (select record_no from touched)
-    )
-{%- endif %}
+from islands

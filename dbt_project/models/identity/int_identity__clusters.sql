@@ -11,20 +11,12 @@
 -- depends_on: {{ ref('int_identity__scores') }}
 -- depends_on: {{ ref('int_identity__weights') }}
 -- depends_on: {{ ref('identity_overrides') }}
-{%- if execute and flags.WHICH in ('build', 'run') -%}
-    {%- set affected = '(select record_no from ' ~ ref('int_identity__affected_records') ~ ')' -%}
-    {%- do work_table(
-        'some_profiles',
-        'select * from ' ~ ref('int_identity__profiles')
-        ~ (' where record_no in ' ~ affected if is_incremental() else '')
-    ) -%}
-    {%- do work_table(
-        'some_scores',
-        'select * from ' ~ ref('int_identity__scores')
-        ~ (' where a in ' ~ affected ~ ' and b in ' ~ affected if is_incremental() else '')
-    ) -%}
-    {%- do resolve_clusters('some_scores', 'some_profiles', ref('identity_overrides')) -%}
-{%- endif %}
+{{ resolve_affected(
+    affected=ref('int_identity__affected_records'),
+    profiles=ref('int_identity__profiles'),
+    scores=ref('int_identity__scores'),
+    overrides=ref('identity_overrides')
+) }}
 
 with profiles as (
 
@@ -78,7 +70,7 @@ strongest as (
         select b as record_no, a as other, rule, match_weight from links
     ) as sides
     qualify row_number() over (
-        partition by record_no order by match_weight desc, other
+        partition by record_no order by match_weight desc, other asc
     ) = 1
 
 )

@@ -14,9 +14,7 @@ with guarded as (
 
     select *
     from {{ ref('int_identity__guarded') }}
-    {% if is_incremental() -%}
-    where record_no in (select record_no from {{ ref('int_identity__changed_records') }})
-    {%- endif %}
+    {{ where_changed(ref('int_identity__changed_records')) }}
 
 ),
 

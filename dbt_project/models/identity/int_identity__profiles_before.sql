@@ -3,14 +3,15 @@
 
 -- what the changed records said until now, as far as it decided whom they were compared with
 select
-    record_no,
-    first_name,
-    last_name,
-    email,
-    phone,
-    birth_date,
-    street,
-    house_number,
-    postcode
-from {{ before }}
-where record_no in (select record_no from {{ ref('int_identity__changed_records') }})
+    before.record_no,
+    before.first_name,
+    before.last_name,
+    before.email,
+    before.phone,
+    before.birth_date,
+    before.street,
+    before.house_number,
+    before.postcode
+from {{ before }} as before
+semi join {{ ref('int_identity__changed_records') }} as changed
+    on before.record_no = changed.record_no
