@@ -29,8 +29,6 @@ from orchestration.settings import PROJECT_ROOT, Settings
 
 SCHEMA = "ledger"
 ASSET_KEY = dg.AssetKey(["identity", "ledger"])
-ACCEPTABLE = ("identity", "customers", "purchases", "ledger")
-"""What `insights accept` takes: two stations' comparisons by mart, and a new start of the ledger."""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "assignments": {
@@ -201,12 +199,13 @@ def commit(where: Settings, *, run_id: str, as_of: date, generation: str) -> int
     """
     newest = newest_version(where.ledger)
     with duckdb.connect(str(where.warehouse), read_only=True) as warehouse:
-        ((number, built_by),) = warehouse.execute(
+        ((built, built_by),) = warehouse.execute(
             "select ledger_version, run_id from identity.int_identity__health"
         ).fetchall()
         ((rules, overrides),) = warehouse.execute(
             f"select rules, overrides from {SCHEMA}.state"
         ).fetchall()
+        number = int(built)
         if newest and newest.number == number and newest.run_id == built_by:
             return newest.number  # the publication is done over, its ids stand
         if number != (newest.number + 1 if newest else 1):
@@ -316,9 +315,7 @@ def rules_digest(manifest: Mapping[str, Any]) -> str:
 
     Overrides are left out: they are told apart from rules.
     """
-    (top,) = (
-        name for name in manifest["nodes"] if name.endswith(".int_identity__clusters")
-    )
+    (top,) = (name for name in manifest["nodes"] if name.endswith(".int_identity__clusters"))
     told: dict[str, str] = {}
     todo = [top]
     while todo:
@@ -517,9 +514,7 @@ def _select(table: str, file: Path | None, version: Version | None) -> str:
 def _numbers(ledger: Path) -> list[int]:
     if not ledger.is_dir():
         return []
-    return sorted(
-        int(path.name) for path in ledger.iterdir() if re.fullmatch(r"\d{8}", path.name)
-    )
+    return sorted(int(path.name) for path in ledger.iterdir() if re.fullmatch(r"\d{8}", path.name))
 
 
 def _name(number: int) -> str:

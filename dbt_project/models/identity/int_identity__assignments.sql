@@ -106,9 +106,9 @@ choices as (
         order by
             own_open_count desc,
             open_count desc,
-            held_since,
-            first_seen_at,
-            smallest_record_key
+            held_since asc,
+            first_seen_at asc,
+            smallest_record_key asc
     ) = 1
 
 ),
@@ -158,9 +158,9 @@ former_choices as (
         order by
             own_count desc,
             record_count desc,
-            held_since,
-            first_seen_at,
-            smallest_record_key
+            held_since asc,
+            first_seen_at asc,
+            smallest_record_key asc
     ) = 1
 
 ),
@@ -175,8 +175,8 @@ taken_back as (
         order by
             former_choices.last_assigned_in desc,
             former_choices.record_count desc,
-            known_customers.created_at,
-            former_choices.customer_id
+            known_customers.created_at asc,
+            former_choices.customer_id asc
     ) = 1
 
 ),
@@ -226,7 +226,9 @@ numbered as (
         cluster_key,
         'c' || left(
             md5(
-                case when earlier_id_count > 0 then cast(earlier_id_count as string) || '|' else '' end
+                case
+                    when earlier_id_count > 0 then cast(earlier_id_count as string) || '|' else ''
+                end
                 || source || '|' || source_record_id
             ),
             20

@@ -90,8 +90,8 @@ heirs as (
         partition by whereabouts.customer_id
         order by
             whereabouts.record_count desc,
-            known_customers.created_at nulls last,
-            whereabouts.successor_customer_id
+            known_customers.created_at asc nulls last,
+            whereabouts.successor_customer_id asc
     ) = 1
 
 ),
@@ -151,9 +151,9 @@ select
     coalesce(successors.ended_at, state.changed_at) as ended_at,
     case
         when successors.successor_customer_id is null then null
-        when successors.successor_customer_id is distinct from successors.former_successor_id
-            then state.changed_at
-        else successors.redirected_at
+        when successors.successor_customer_id = successors.former_successor_id
+            then successors.redirected_at
+        else state.changed_at
     end as redirected_at
 from successors
 cross join state
