@@ -28,8 +28,11 @@ GATES: Mapping[str, Mapping[str, str]] = {
     },
     "identity": {
         "customer_records": (
-            "No customer holds more records than a person can have, few hold many, and records "
-            "do not merge far more or less than they did in the last publication."
+            "No customer holds more records than a person can have, and few hold many."
+        ),
+        "int_identity__health": (
+            "Against the last publication few records changed their customer, and records do not "
+            "merge far more or less, unless somebody has accepted it."
         ),
     },
     "customers": {

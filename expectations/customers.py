@@ -156,7 +156,8 @@ def _not_shrunk(table: str, published: Mapping[str, int]) -> tuple[gxe.Expectati
             min_value=least,
             description=(
                 f"there are at least {least:,} rows, {1 - MAX_SHRINKAGE[table]:.0%} of the "
-                f"{published[table]:,} published last"
+                f"{published[table]:,} published last (if that is meant, accept it: insights "
+                f'accept {table} --reason "...")'
             ),
         ),
     )

@@ -9,6 +9,7 @@ import dagster as dg
 from orchestration import (
     checks,
     feeds,
+    ledger,
     progress,
     publish,
     raw,
@@ -43,6 +44,7 @@ def _assemble() -> dg.Definitions:
         assets=[
             *(raw.build_asset(feed, partitions) for feed in contracts),
             raw.build_feed_arrivals(contracts),
+            ledger.build_asset(manifest),
             *(
                 transform.build_station(station, manifest, translator)
                 for station in transform.STATIONS

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from orchestration import runs, settings
+from orchestration import ledger, runs, settings
 from orchestration.progress import counted
 from orchestration.raw import DAILY, FEED_ARRIVALS
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -117,12 +117,15 @@ def build_station(
 def build_translator() -> "DagsterDbtTranslator":
     """How a dbt node looks in Dagster: station, then name; the yml's owner and event time."""
     from dagster_dbt import DagsterDbtTranslator as Translator
+    from dagster_dbt import DagsterDbtTranslatorSettings as TranslatorSettings
 
     class StationTranslator(Translator):
         def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
             props = dbt_resource_props
             if props["resource_type"] == "source":
                 name = props["name"]
+                if props["source_name"] == ledger.SCHEMA:
+                    return ledger.ASSET_KEY
                 source = () if props["source_name"] == "raw" else (props["source_name"],)
                 return dg.AssetKey(["raw", *source, name])
             if props["resource_type"] == "seed":
@@ -155,7 +158,8 @@ def build_translator() -> "DagsterDbtTranslator":
             meta = dbt_resource_props.get("config", {}).get("meta") or {}
             return [f"team:{meta.get('owner', 'data-platform')}"]
 
-    return StationTranslator()
+    # the ledger's tables are one asset
+    return StationTranslator(TranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
 def invoke(
