@@ -127,8 +127,10 @@ ranked as (
                 offers.filled_count desc,
                 -- the rule
                 case when offers.rule = 'verified_first' then offers.verified end desc nulls last,
-                case when offers.rule = 'most_frequent' then offers.support_count end
-                    desc nulls last,
+                case
+                    when offers.rule in ('most_frequent', 'verified_first')
+                        then offers.support_count
+                end desc nulls last,
                 case when offers.rule = 'longest' then offers.text_length end desc nulls last,
                 case when offers.rule = 'earliest' then offers.entered_at end nulls last,
                 case when offers.rule = 'most_trusted' then sources.trust_rank end nulls last,

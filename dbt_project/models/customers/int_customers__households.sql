@@ -39,7 +39,7 @@ homes as (
         max(case when attribute = 'last_name' then match_value end) as last_name,
         max(case when attribute = 'street' then match_value end) as street,
         max(case when attribute = 'house_number' then match_value end) as house_number,
-        coalesce(max(case when attribute = 'unit' then match_value end), '') as unit,
+        max(case when attribute = 'unit' then match_value end) as unit,
         max(case when attribute = 'postcode' then match_value end) as postcode,
         max(case when attribute = 'city' then match_value end) as city
     from golden_values
@@ -47,7 +47,7 @@ homes as (
 
 ),
 
-addressed as (
+placed as (
 
     select
         customer_id,
@@ -62,6 +62,40 @@ addressed as (
         and street is not null
         and house_number is not null
         and coalesce(postcode, city) is not null
+
+),
+
+name_units as (
+
+    select
+        street,
+        house_number,
+        place,
+        last_name,
+        max(unit) as unit
+    from placed
+    group by street, house_number, place, last_name
+    having min(unit) = max(unit)
+
+),
+
+addressed as (
+
+    -- who leaves out the unit lives in that of the name, when the name has only one in the house
+    select
+        placed.customer_id,
+        placed.last_name,
+        placed.street,
+        placed.house_number,
+        placed.place,
+        coalesce(placed.unit, name_units.unit, '') as unit
+    from placed
+    left join name_units
+        on
+            placed.street = name_units.street
+            and placed.house_number = name_units.house_number
+            and placed.place = name_units.place
+            and placed.last_name = name_units.last_name
 
 ),
 
