@@ -247,7 +247,7 @@ latest as (
     qualify
         row_number() over (
             partition by customer_id, purpose, medium
-            order by effective_at desc, restrictiveness, expires_at nulls last
+            order by effective_at desc, restrictiveness asc, expires_at asc nulls last
         ) = 1
 
 )

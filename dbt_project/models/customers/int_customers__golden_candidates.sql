@@ -132,13 +132,15 @@ ranked as (
                         then offers.support_count
                 end desc nulls last,
                 case when offers.rule = 'longest' then offers.text_length end desc nulls last,
-                case when offers.rule = 'earliest' then offers.entered_at end nulls last,
-                case when offers.rule = 'most_trusted' then sources.trust_rank end nulls last,
+                case when offers.rule = 'earliest' then offers.entered_at end asc nulls last,
+                case
+                    when offers.rule = 'most_trusted' then sources.trust_rank
+                end asc nulls last,
                 -- ties, down to a key
                 offers.changed_at desc nulls last,
-                sources.trust_rank nulls last,
-                offers.source,
-                offers.source_record_id
+                sources.trust_rank asc nulls last,
+                offers.source asc,
+                offers.source_record_id asc
         ) as group_rank
     from offers
     left join sources on offers.source = sources.source

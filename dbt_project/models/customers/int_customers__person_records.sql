@@ -56,7 +56,7 @@ accounts as (
     select
         'shop.accounts' as source,
         account_id as source_record_id,
-        is_guest as is_guest,
+        is_guest,
         created_at as entered_at,
         updated_at as changed_at,
         first_name,
@@ -293,11 +293,14 @@ select
     listed.age_band_match,
     case when listed.income_band_match is not null then listed.income_band end as income_band,
     listed.income_band_match,
-    case when listed.household_size_match is not null then listed.household_size end as household_size,
+    case when listed.household_size_match is not null then listed.household_size end
+        as household_size,
     listed.household_size_match,
-    case when listed.marital_status_match is not null then listed.marital_status end as marital_status,
+    case when listed.marital_status_match is not null then listed.marital_status end
+        as marital_status,
     listed.marital_status_match,
-    case when listed.home_ownership_match is not null then listed.home_ownership end as home_ownership,
+    case when listed.home_ownership_match is not null then listed.home_ownership end
+        as home_ownership,
     listed.home_ownership_match,
     case when listed.tier_match is not null then listed.tier end as tier,
     listed.tier_match
