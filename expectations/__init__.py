@@ -40,6 +40,7 @@ GATES: Mapping[str, Mapping[str, str]] = {
             "Customers are seen in a believable order and not after the run's day, their country "
             "and area are mostly known, and they do not vanish against the last publication."
         ),
+        "golden_conflicts": ("The records of one customer mostly agree with each other."),
         "purchases": (
             "Amounts and discounts are believable, no purchase lies after the run's day, enough "
             "purchases have a customer, and none vanish against the last publication."

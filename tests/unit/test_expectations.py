@@ -54,6 +54,10 @@ TABLES = {
             cast(null as varchar) as region, '12' as postcode_area
         from range(1000) as numbers (i)
     """,
+    "customers.golden_conflicts": """
+        select 'email' as attribute, 2000 as compared_count, 25.0 as conflict_pct
+        union all select 'gender', 999, 80.0
+    """,
     "customers.purchases": """
         select 'p' || i as purchase_id, 'c' || i % 1000 as customer_id,
             date '2017-03-06' - cast(i % 10 as integer) as purchase_date,
@@ -173,7 +177,7 @@ BAD = {
         ),
         Bad(
             "update {t} set region = 'NY' where customer_id = 'c7'",
-            "warn: at most 80% of customers lack region, if any have it",
+            "warn: at most 90% of customers lack region, if any have it",
             "found 0.999.",
         ),
         Bad(
@@ -186,6 +190,13 @@ BAD = {
             "error: there are at least 800 rows, 80% of the 1,000 published last "
             f"({ACCEPT.replace('identity', 'customers')})",
             "found 667.",
+        ),
+    ],
+    "customers.golden_conflicts": [
+        Bad(
+            "update {t} set conflict_pct = 61 where attribute = 'email'",
+            "warn: the records of at most 60% of customers disagree on an attribute",
+            "broken by 1 of 2 rows, for example attribute email.",
         ),
     ],
     "customers.purchases": [
