@@ -495,46 +495,56 @@ clocked as (
         end as second_of_day
     from channelled
 
+),
+
+timed as (
+
+    select
+        clocked.person_id,
+        clocked.occasion_key,
+        clocked.bought_on,
+        clocked.bought_on + to_seconds(
+            clocked.second_of_day
+            + 3600 * if(clocked.second_of_day < 10800, utc_offsets.early_hours, utc_offsets.late_hours)
+        ) as bought_at,
+        -- midnight of the retailer may be earlier than the buyer's
+        clocked.bought_on + (clocked.second_of_day + 3600 * utc_offsets.hours_behind) // 86400
+        -- one in a hundred comes one to three days late
+        + if(draw(clocked.occasion_key, 'late') < 0.01, 1 + pick(clocked.occasion_key, 'how late', 3), 0) as landed_on,
+        clocked.kind_no,
+        cast(category_of(clocked.occasion_key, clocked.favourite_no) as tinyint) as category_no,
+        clocked.is_store,
+        not clocked.is_store and draw(clocked.occasion_key, 'in the app') < clocked.app_share as is_in_app,
+        not clocked.is_store
+        and clocked.extra_of is null
+        and clocked.redeemed_no is null
+        and draw(clocked.occasion_key, 'guest') < 0.1 as is_guest,
+        cast(coalesce(clocked.redeemed_no, clocked.extra_of) as tinyint) as campaign_no,
+        clocked.redeemed_no is not null as is_redeemed,
+        clocked.extra_of is not null as is_extra,
+        coalesce(campaigns.discount_rate > 0, false)
+        or (
+            (clocked.bought_on - first_day()) % 14 < 10
+            -- in stores only the card brings the promotion's price
+            and (clocked.is_member or not clocked.is_store)
+            and draw(clocked.occasion_key, 'discounted') < clocked.discount_share
+        ) as is_discounted,
+        cast(if(clocked.kind_no = 2, 3 + pick(clocked.occasion_key, 'stock factor', 2), 1) as tinyint) as stock_factor,
+        clocked.fate,
+        clocked.prevented_by
+    from clocked
+    inner join utc_offsets
+        on clocked.time_zone = utc_offsets.time_zone and clocked.bought_on = utc_offsets.local_date
+    left join campaigns on clocked.redeemed_no = campaigns.campaign_no
+
 )
 
-select
-    clocked.person_id,
-    clocked.occasion_key,
-    clocked.bought_on,
-    clocked.bought_on + to_seconds(
-        clocked.second_of_day
-        + 3600 * if(clocked.second_of_day < 10800, utc_offsets.early_hours, utc_offsets.late_hours)
-    ) as bought_at,
-    -- midnight of the retailer may be earlier than the buyer's
-    clocked.bought_on + (clocked.second_of_day + 3600 * utc_offsets.hours_behind) // 86400
-    -- one in a hundred comes one to three days late
-    + if(draw(clocked.occasion_key, 'late') < 0.01, 1 + pick(clocked.occasion_key, 'how late', 3), 0) as landed_on,
-    clocked.kind_no,
-    cast(category_of(clocked.occasion_key, clocked.favourite_no) as tinyint) as category_no,
-    clocked.is_store,
-    not clocked.is_store and draw(clocked.occasion_key, 'in the app') < clocked.app_share as is_in_app,
-    not clocked.is_store
-    and clocked.extra_of is null
-    and clocked.redeemed_no is null
-    and draw(clocked.occasion_key, 'guest') < 0.1 as is_guest,
-    cast(coalesce(clocked.redeemed_no, clocked.extra_of) as tinyint) as campaign_no,
-    clocked.redeemed_no is not null as is_redeemed,
-    clocked.extra_of is not null as is_extra,
-    coalesce(campaigns.discount_rate > 0, false)
-    or (
-        (clocked.bought_on - first_day()) % 14 < 10
-        -- in stores only the card brings the promotion's price
-        and (clocked.is_member or not clocked.is_store)
-        and draw(clocked.occasion_key, 'discounted') < clocked.discount_share
-    ) as is_discounted,
-    cast(if(clocked.kind_no = 2, 3 + pick(clocked.occasion_key, 'stock factor', 2), 1) as tinyint) as stock_factor,
-    clocked.fate,
-    clocked.prevented_by
-from clocked
-inner join utc_offsets
-    on clocked.time_zone = utc_offsets.time_zone and clocked.bought_on = utc_offsets.local_date
-left join campaigns on clocked.redeemed_no = campaigns.campaign_no
-order by landed_on, clocked.occasion_key;
+select * replace (
+    -- what is late does not come from a closed store either
+    landed_on + if(is_store and month(landed_on) = 12 and day(landed_on) = 25, 1, 0) as landed_on
+)
+from timed
+order by landed_on, occasion_key;
 
 create view occasions as
 select
