@@ -28,8 +28,11 @@ GATES: Mapping[str, Mapping[str, str]] = {
     },
     "identity": {
         "customer_records": (
-            "No customer holds more records than a person can have, few hold many, and records "
-            "do not merge far more or less than they did in the last publication."
+            "No customer holds more records than a person can have, and few hold many."
+        ),
+        "int_identity__health": (
+            "Against the last publication few records changed their customer, and records do not "
+            "merge far more or less, unless somebody has accepted it."
         ),
     },
     "customers": {
@@ -37,6 +40,7 @@ GATES: Mapping[str, Mapping[str, str]] = {
             "Customers are seen in a believable order and not after the run's day, their country "
             "and area are mostly known, and they do not vanish against the last publication."
         ),
+        "golden_conflicts": ("The records of one customer mostly agree with each other."),
         "purchases": (
             "Amounts and discounts are believable, no purchase lies after the run's day, enough "
             "purchases have a customer, and none vanish against the last publication."

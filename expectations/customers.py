@@ -9,8 +9,14 @@ from math import ceil
 from expectations import Suite
 from expectations import vocabulary as gxe
 
-# A column that some customers fill and most do not is a source that stopped sending it.
-MAX_SHARE_MISSING = {"country": 0.5, "region": 0.8, "postcode_area": 0.8}
+# A column that some customers fill and most do not is a source that stopped sending it. Only the
+# CRM tells the region.
+MAX_SHARE_MISSING = {"country": 0.5, "region": 0.9, "postcode_area": 0.8}
+
+# Of customers with several records, percent of whom two differ on an attribute. More is a source
+# that writes nonsense, or identity that puts different people together. Few say nothing.
+MAX_CONFLICT_PCT = 60
+MIN_COMPARED_COUNT = 1_000
 
 # One purchase. More is cents for euros, or a wholesaler.
 MIN_NET_AMOUNT, MAX_NET_AMOUNT = -10_000, 100_000
@@ -51,6 +57,26 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                 *_not_shrunk("customers", published),
             ),
             shown=("customer_id",),
+        ),
+        Suite(
+            "customers",
+            "golden_conflicts",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select attribute from {{batch}}
+                        where
+                            compared_count >= {MIN_COMPARED_COUNT}
+                            and conflict_pct > {MAX_CONFLICT_PCT}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=(
+                        f"the records of at most {MAX_CONFLICT_PCT}% of customers disagree on an "
+                        "attribute"
+                    ),
+                ),
+            ),
+            shown=("attribute",),
         ),
         Suite(
             "customers",
@@ -156,7 +182,8 @@ def _not_shrunk(table: str, published: Mapping[str, int]) -> tuple[gxe.Expectati
             min_value=least,
             description=(
                 f"there are at least {least:,} rows, {1 - MAX_SHRINKAGE[table]:.0%} of the "
-                f"{published[table]:,} published last"
+                f"{published[table]:,} published last (if that is meant, accept it: insights "
+                f'accept {table} --reason "...")'
             ),
         ),
     )

@@ -122,6 +122,15 @@ def rollback(options: argparse.Namespace, where: Settings) -> int:
     return 0
 
 
+def accept(options: argparse.Namespace, where: Settings) -> int:
+    """`insights accept`: let the next run publish what a gate has stopped."""
+    from orchestration import ledger, runs
+
+    with runs.lock(where):
+        print(ledger.accept(where, options.what, options.reason))
+    return 0
+
+
 def status(options: argparse.Namespace, where: Settings) -> int:
     """`insights status`: what is published, what is kept, which landed days are not loaded."""
     from orchestration import feeds, generations, raw
@@ -353,6 +362,9 @@ def _parser() -> argparse.ArgumentParser:
     rehearse.add_argument(
         "--csv", type=Path, metavar="FILE", help="write every record whose cluster would differ"
     )
+    yes = add("accept", accept, "let the next run publish what a gate has stopped")
+    yes.add_argument("what", choices=("identity", "customers", "purchases", "ledger"))
+    yes.add_argument("--reason", required=True, help="why; kept in the ledger")
     state = add("status", status, "what is published, kept and pending")
     state.add_argument("--path", action="store_true", help="print the current generation's folder")
     return parser

@@ -10,6 +10,7 @@ from orchestration import (
     checks,
     feeds,
     identity_review,
+    ledger,
     progress,
     publish,
     raw,
@@ -44,6 +45,7 @@ def _assemble() -> dg.Definitions:
         assets=[
             *(raw.build_asset(feed, partitions) for feed in contracts),
             raw.build_feed_arrivals(contracts),
+            ledger.build_asset(manifest),
             *(
                 transform.build_station(station, manifest, translator)
                 for station in transform.STATIONS

@@ -464,6 +464,8 @@ class _Explanation:
         if together < rules.threshold:
             review = ", enough to be looked at" if together >= rules.review else ""
             return f"{weighs}, below the threshold of {rules.threshold:+g}{review}"
+        if max(pair.weight for pair in named) < rules.review:
+            return f"{weighs}, but no two of them weigh {rules.review:+g} by themselves"
         return (
             f"{weighs}, which is enough; but with a third customer that either is close to, a "
             "guard would break, and they are not each other's best"

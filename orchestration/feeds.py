@@ -324,11 +324,11 @@ class _Line(int):
         return f"{where.rsplit(':', 1)[0]}:{int(self)}"
 
 
-class _LineLoader(yaml.SafeLoader):
-    """A safe loader whose mappings remember where they began."""
+class _LineLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A safe loader, in C where there is one, whose mappings remember where they began."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         mapping["__line__"] = _Line(node.start_mark.line + 1)
         return mapping
 

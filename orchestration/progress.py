@@ -21,6 +21,7 @@ class Step:
     rows: int = 0
     refused: int = 0
     tables: int = 0
+    unchanged: int = 0
     checked: int = 0
     failed: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Tally:
         if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             metadata = event.step_materialization_data.materialization.metadata
             step.tables += 1
+            step.unchanged += "unchanged" in metadata
             step.rows += _number(metadata.get("rows"))
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             evaluation = event.asset_check_evaluation_data
@@ -63,6 +65,7 @@ class Tally:
             rows=sum(step.rows for step in steps),
             refused=sum(step.refused for step in steps),
             tables=sum(step.tables for step in steps),
+            unchanged=sum(step.unchanged for step in steps),
             checked=sum(step.checked for step in steps),
             failed=sum(step.failed for step in steps),
             warnings=[sentence for step in steps for sentence in step.warnings],
@@ -93,8 +96,12 @@ class Progress(Tally):
     def _say(self, key: str, step: Step) -> None:
         is_raw = key.startswith("raw__")
         held = f"{step.checked - step.failed} of {step.checked} checks held"
+        built = step.tables - step.unchanged
+        tables = f"{step.tables} tables" if step.tables > 1 else ""
+        if step.unchanged:
+            tables = f"{counted(built, 'table')} built, {step.unchanged} unchanged"
         parts = [
-            f"{step.tables} tables" if step.tables > 1 and not is_raw else "",
+            "" if is_raw else tables,
             counted(step.rows, "row") if step.rows else "",
             f"{step.refused:,} refused" if step.refused else "",
             held if step.checked and not is_raw else "",

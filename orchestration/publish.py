@@ -6,7 +6,7 @@ one: a generation is complete and flushed before the link `current` moves to it 
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import duckdb
 
-from orchestration import generations, runs, settings, transform
+from orchestration import generations, ledger, runs, settings, transform
 from orchestration.generations import Generation, PublishError
+from orchestration.ledger import LedgerError
 from orchestration.raw import DAILY
 
 SCHEMA = "marts"
@@ -75,9 +76,16 @@ class Checks:
 
 
 def published_row_counts() -> Mapping[str, int]:
-    """The rows of each mart in the publication readers see now; empty before the first."""
-    now = generations.current(settings.load().published)
-    return now.row_counts if now else {}
+    """The rows of each mart in the publication readers see now; empty before the first.
+
+    Where somebody has accepted fewer, those.
+    """
+    where = settings.load()
+    now = generations.current(where.published)
+    if now is None:
+        return {}
+    accepted = ledger.accepted_row_counts(where)
+    return {mart: min(rows, accepted.get(mart, rows)) for mart, rows in now.row_counts.items()}
 
 
 def marts_of(manifest: Mapping[str, Any]) -> list[Mart]:
@@ -95,7 +103,7 @@ def marts_of(manifest: Mapping[str, Any]) -> list[Mart]:
             feeds=tuple(
                 f"{source['source_name']}.{source['name']}"
                 for source in _upstream(manifest, by_name[name]["unique_id"], "sources")
-                if source["source_name"] != "raw"
+                if source["source_name"] not in ("raw", ledger.SCHEMA)
             ),
             built_from=tuple(
                 node["name"]
@@ -135,8 +143,11 @@ def build_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
                 marts=marts,
                 checks=_checks_of_run(context),
                 keep=where.keep_generations,
+                before_switch=lambda name: ledger.commit(
+                    where, run_id=context.run.run_id, as_of=runs.as_of(context), generation=name
+                ),
             )
-        except PublishError as error:
+        except (PublishError, LedgerError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         now = generations.current(where.published)
         counts = dict(now.row_counts) if now else {}
@@ -161,8 +172,12 @@ def publish(
     marts: Sequence[Mart],
     checks: Mapping[str, Checks],
     keep: int,
+    before_switch: Callable[[str], object] = lambda name: None,
 ) -> Path:
     """Write one generation and make it current.
+
+    `before_switch` is called with the generation's name when everything is written and nothing
+    switched; what it raises leaves `current` untouched.
 
     Returns the generation folder. Raises PublishError, leaving `current` untouched, when a mart is
     missing or a copy differs in row count.
@@ -189,6 +204,11 @@ def publish(
     (work / "generation.json").write_text(
         json.dumps(asdict(generation), indent=2), encoding="utf-8"
     )
+    try:
+        before_switch(name)
+    except Exception:
+        shutil.rmtree(work)
+        raise
     return generations.finish(work, published, name, keep)
 
 

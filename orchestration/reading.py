@@ -120,6 +120,9 @@ def footers(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     cannot be read, is left out.
     """
     found: dict[Path, dict[str, Any]] = {}
+    wanted = list(paths)
+    if not wanted:
+        return found
     with closing(duckdb.connect()) as con:
 
         def read(part: Sequence[Path]) -> None:
@@ -129,7 +132,7 @@ def footers(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
             ).fetchall()
             found.update((Path(name), json.loads(value)) for name, value in rows)
 
-        landed.by_halves(list(paths), read, lambda path: None)
+        landed.by_halves(wanted, read, lambda path: None)
     return found
 
 
@@ -295,7 +298,7 @@ class _Batch:
     `lines`, `rejected`  see `landed.read_lines`
     `staged`             the contract's columns as c0, c1, .., typed; `problems` is null for an
                          accepted row, `text` for all but refused ones
-    `files`              the name of each file
+    `refused`            the refused rows of `staged`
     """
 
     def __init__(
@@ -319,10 +322,10 @@ class _Batch:
         self._stage_text()
         self._stage_parquet()
         self._tally()
+        # A few rows with their text: each day would else pass over the accepted ones once more.
         self.con.execute(
-            "create or replace table files as "
-            "select unnest(?::bigint[]) as f, unnest(?::varchar[]) as name",
-            [[f.number for f in self.files], [f.source.path.name for f in self.files]],
+            "create or replace table refused as "
+            "select f, line_number, problems, text from staged where problems is not null"
         )
         # Days are written side by side, each by one thread: a day is too small to share out.
         self.con.execute("set threads = 1")
@@ -596,7 +599,9 @@ class _Batch:
 
         numbers = [file.number for file in day.files]
         # A day's files are numbered in a row, so most row groups are passed over.
-        rows = f"staged join files using (f) where f between {min(numbers)} and {max(numbers)}"
+        is_of_day = f"f between {min(numbers)} and {max(numbers)}"
+        names = [f"when {file.number} then {_quoted(file.source.path.name)}" for file in day.files]
+        name = f"case f {' '.join(names)} end"
         columns = ", ".join(
             f"c{i} as {_identifier(name)}" for i, name in enumerate(self.feed.column_names)
         )
@@ -604,19 +609,19 @@ class _Batch:
         if reading.error is None:
             parquet = copy(
                 "raw",
-                f"""select {columns}, date '{day.day}' as _load_date, name as _source_file,
+                f"""select {columns}, date '{day.day}' as _load_date, {name} as _source_file,
                     line_number as _line_number, '{day.version}' as _raw_version
-                from {rows} and problems is null order by f, line_number""",
+                from staged where {is_of_day} and problems is null order by f, line_number""",
             )
         if reading.refused_count:
             quarantine = copy(
                 "quarantine",
-                f"""select name as file, line_number, problem as reason,
+                f"""select {name} as file, line_number, problem as reason,
                     nullif(split_part(problem, ':', 2), '') as "column", text
                 from (
                     select *, unnest(problems) as problem,
                         generate_subscripts(problems, 1) as place
-                    from {rows} and problems is not null
+                    from refused where {is_of_day}
                 )
                 order by f, line_number, place""",
             )

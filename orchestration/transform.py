@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ import dagster as dg
 import duckdb
 import yaml
 
-from orchestration import runs, settings
+from orchestration import ledger, runs, settings
 from orchestration.progress import counted
 from orchestration.raw import DAILY, FEED_ARRIVALS
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -34,6 +34,20 @@ if TYPE_CHECKING:
 STATIONS = ("staging", "identity", "customers", "traits", "kpis")
 SEEDS = "seeds"
 TARGET = PROJECT_ROOT / "target"
+
+UNCHANGED = "unchanged"
+"""Metadata of what a run tells again, because nothing that could change it has changed."""
+
+_BUILDS = "raw.staging_builds"
+_CREATE_BUILDS = (
+    "create schema if not exists raw; "
+    f"create table if not exists {_BUILDS} (node varchar primary key, state varchar, event varchar)"
+)
+_DONE = ("success", "pass", "warn")
+_NO_OTHER_TESTS = ("--indirect-selection", "empty")
+_DAY = re.compile(r"\bas_of(_end)?\(|\bvar\(.as_of")
+_ONLY_LOAD_DATES = ("latest_by_key", "latest_in_affected_load_dates")
+"""Macros that ask for the day only to pass over later load dates; arrivals up to it say as much."""
 
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml", "dbt_project/**/*")
 _KEPT_BY_DBT = "partial_parse.msgpack"
@@ -96,7 +110,7 @@ def build_station(
         op_tags={"station": station},
     )
     def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from _build(context, select, manifest, translator)
+        yield from _build(context, station, select, manifest, translator)
 
     return models
 
@@ -104,12 +118,15 @@ def build_station(
 def build_translator() -> "DagsterDbtTranslator":
     """How a dbt node looks in Dagster: station, then name; the yml's owner and event time."""
     from dagster_dbt import DagsterDbtTranslator as Translator
+    from dagster_dbt import DagsterDbtTranslatorSettings as TranslatorSettings
 
     class StationTranslator(Translator):
         def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
             props = dbt_resource_props
             if props["resource_type"] == "source":
                 name = props["name"]
+                if props["source_name"] == ledger.SCHEMA:
+                    return ledger.ASSET_KEY
                 source = () if props["source_name"] == "raw" else (props["source_name"],)
                 return dg.AssetKey(["raw", *source, name])
             if props["resource_type"] == "seed":
@@ -142,7 +159,8 @@ def build_translator() -> "DagsterDbtTranslator":
             meta = dbt_resource_props.get("config", {}).get("meta") or {}
             return [f"team:{meta.get('owner', 'data-platform')}"]
 
-    return StationTranslator()
+    # the ledger's tables are one asset
+    return StationTranslator(TranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
 def project_variables() -> dict[str, Any]:
@@ -202,39 +220,77 @@ def environment(where: Settings) -> Iterator[None]:
 
 def _build(
     context: dg.AssetExecutionContext,
+    station: str,
     select: str,
     manifest: Mapping[str, Any],
     translator: "DagsterDbtTranslator",
 ) -> Iterator[Any]:
-    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+    where = settings.load()
+    as_of = runs.as_of(context)
+    is_full = context.run.tags.get(runs.FULL_REFRESH_TAG) == "true"
+    selection = _selection(context, select, manifest, translator)
+    states = node_states(where, as_of, manifest) if station == STATIONS[0] else {}
+    told: dict[str, dict[str, Any]] = {}
+    if states and not is_full and not context.is_subset:
+        told = told_before(where, manifest, states)
+        if told:
+            selection = [*_by_name(manifest, states.keys() - told.keys()), *_NO_OTHER_TESTS]
+    for event in told.values():
+        yield from _as_unchanged(_dagster_events(event, context, manifest, translator))
+    if len(told) == len(states) > 0:
+        return
+    if states:
+        forget(where, told)
+    events, outcome = _invoke_build(where, as_of, selection, is_full=is_full)
+    if states:
+        remember(where, states, events)
+    for event in events:
+        yield from _dagster_events(event, context, manifest, translator)
+    if not outcome.success:
+        raise dg.Failure(_explain(where, outcome), allow_retries=False)
+
+
+def _invoke_build(
+    where: Settings, as_of: date, selection: Sequence[str], *, is_full: bool
+) -> tuple[list[dict[str, Any]], "dbtRunnerResult"]:
+    """Build and test what is selected: dbt's event about each node that ended, and the outcome."""
     from google.protobuf.json_format import MessageToDict
 
-    where = settings.load()
     events: list[dict[str, Any]] = []
 
     def keep(event: Any) -> None:
         if event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
-    outcome = invoke(
-        where,
-        runs.as_of(context),
-        [
-            "build",
-            *_selection(context, select, manifest, translator),
-            "--exclude-resource-type",
-            "unit_test",
-            *(["--full-refresh"] if context.run.tags.get(runs.FULL_REFRESH_TAG) == "true" else []),
-        ],
-        keep,
+    full = ["--full-refresh"] if is_full else []
+    command = ["build", *selection, "--exclude-resource-type", "unit_test", *full]
+    return events, invoke(where, as_of, command, keep)
+
+
+def _dagster_events(
+    event: dict[str, Any],
+    context: dg.AssetExecutionContext,
+    manifest: Mapping[str, Any],
+    translator: "DagsterDbtTranslator",
+) -> Iterator[Any]:
+    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+    message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+    yield from message.to_default_asset_events(
+        manifest=manifest, dagster_dbt_translator=translator, context=context
     )
-    for raw_event in events:
-        message = DbtCoreCliEventMessage(raw_event=raw_event, event_history_metadata={})
-        yield from message.to_default_asset_events(
-            manifest=manifest, dagster_dbt_translator=translator, context=context
-        )
-    if not outcome.success:
-        raise dg.Failure(_explain(where, outcome), allow_retries=False)
+
+
+def _as_unchanged(events: Iterator[Any]) -> Iterator[Any]:
+    """What was said of a node when it was last built or tested, marked as said before."""
+    mark = {UNCHANGED: dg.MetadataValue.bool(True)}
+    for event in events:
+        if isinstance(event, dg.Output):
+            yield event.with_metadata({**event.metadata, **mark})
+        elif isinstance(event, dg.AssetCheckResult):
+            yield event._replace(metadata={**event.metadata, **mark})
+        else:
+            yield event
 
 
 def _selection(
@@ -249,8 +305,8 @@ def _selection(
     tests = {key.name for key in context.selected_asset_check_keys}
     assets = context.selected_asset_keys
     picked = [
-        f"fqn:{'.'.join(node['fqn'])}"
-        for node in manifest["nodes"].values()
+        unique_id
+        for unique_id, node in manifest["nodes"].items()
         if (
             node["name"] in tests
             if node["resource_type"] == "test"
@@ -258,7 +314,167 @@ def _selection(
             and translator.get_asset_key(node) in assets
         )
     ]
-    return ["--select", *picked, "--indirect-selection", "empty"]
+    return [*_by_name(manifest, picked), *_NO_OTHER_TESTS]
+
+
+def _by_name(manifest: Mapping[str, Any], unique_ids: Iterable[str]) -> list[str]:
+    """dbt's words for just these nodes."""
+    names = (f"fqn:{'.'.join(manifest['nodes'][node]['fqn'])}" for node in sorted(unique_ids))
+    return ["--select", *names]
+
+
+# what need not be built again
+
+
+def node_states(where: Settings, as_of: date, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Of each seed, model and test of the first station, a digest of all that decides its result.
+
+    That is every file of the dbt project, the tenant's settings, the loaded content of each feed it
+    is built from, near or far, and the run's day where it asks for it. Parents come first.
+    """
+    with duckdb.connect(str(where.warehouse)) as warehouse:
+        arrivals = warehouse.execute(
+            "select feed, load_date, raw_version, row_count from raw.feed_arrivals "
+            "where load_date <= ? order by all",
+            [as_of],
+        ).fetchall()
+    by_feed: dict[str, list[str]] = {}
+    for feed, *content in arrivals:
+        by_feed.setdefault(feed, []).append(str(content))
+    tenant = {k: v for k, v in where.environment().items() if k != "INSIGHTS_HOME"}
+    # of the files as this process parsed them, however they look by now
+    common = [_parsed()[1], str(sorted(tenant.items()))]
+    members = _first_station(manifest)
+    states: dict[str, str] = {}
+
+    def state(unique_id: str) -> str:
+        if unique_id in manifest["sources"]:
+            source = manifest["sources"][unique_id]
+            if source["source_name"] == "raw":
+                return str(arrivals)
+            return str(by_feed.get(f"{source['source_name']}.{source['name']}", []))
+        if unique_id not in states:
+            node = manifest["nodes"][unique_id]
+            parts = [
+                unique_id,
+                *common,
+                *([as_of.isoformat()] if asks_for_the_day(manifest, node) else []),
+            ]
+            parts += [state(parent) for parent in sorted(_parents(node))]
+            states[unique_id] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return states[unique_id]
+
+    for unique_id in members:
+        state(unique_id)
+    return states
+
+
+def asks_for_the_day(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+    """Whether a node's result may change when nothing but the run's day does."""
+    test = node.get("test_metadata") or {}
+    # the model a test is of is named by a macro too, which never asks
+    arguments = {k: v for k, v in test.get("kwargs", {}).items() if k != "model"}
+    # what an argument calls is not listed among the macros
+    if "{{" in json.dumps(arguments) or _DAY.search(node.get("raw_code") or ""):
+        return True
+    seen: set[str] = set()
+    todo = list(node.get("depends_on", {}).get("macros", []))
+    while todo:
+        unique_id = todo.pop()
+        macro = manifest["macros"].get(unique_id)
+        if macro is None or unique_id in seen or macro["name"] in _ONLY_LOAD_DATES:
+            continue
+        seen.add(unique_id)
+        # dbt's own macros know nothing of our day
+        if macro["package_name"] != "customer_insights":
+            continue
+        if _DAY.search(macro["macro_sql"]):
+            return True
+        todo += macro["depends_on"]["macros"]
+    return False
+
+
+def told_before(
+    where: Settings, manifest: Mapping[str, Any], states: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """dbt's last event about each node that is as it was when it was last built or tested."""
+    with duckdb.connect(str(where.warehouse)) as warehouse:
+        warehouse.execute(_CREATE_BUILDS)
+        rows = warehouse.execute(f"select node, state, event from {_BUILDS}").fetchall()
+        tables = set(
+            warehouse.execute(
+                "select table_schema, table_name from information_schema.tables"
+            ).fetchall()
+        )
+    same = {node: event for node, state, event in rows if states.get(node) == state}
+
+    def stands(unique_id: str) -> bool:
+        node = manifest["nodes"][unique_id]
+        return node["resource_type"] == "test" or (node["schema"], node["alias"]) in tables
+
+    changed: set[str] = set()
+    for unique_id in states:
+        # what is built anew is tested anew, and what is built from it built anew
+        parents = _parents(manifest["nodes"][unique_id])
+        if unique_id not in same or not stands(unique_id) or parents & changed:
+            changed.add(unique_id)
+    return {node: json.loads(same[node]) for node in states if node not in changed}
+
+
+def forget(where: Settings, kept: Container[str]) -> None:
+    """Take back, before anything is built, what was said of all nodes but those kept.
+
+    Killed half-way, a run leaves tables of which nothing is said, and the next builds them.
+    """
+    with duckdb.connect(str(where.warehouse)) as warehouse:
+        warehouse.execute(_CREATE_BUILDS)
+        nodes = warehouse.execute(f"select node from {_BUILDS}").fetchall()
+        gone = [node for (node,) in nodes if node not in kept]
+        warehouse.execute(
+            f"delete from {_BUILDS} where node in (select unnest(?::varchar[]))", [gone]
+        )
+
+
+def remember(
+    where: Settings, states: Mapping[str, str], events: Iterable[Mapping[str, Any]]
+) -> None:
+    """Write down, once dbt is done, what was said of each node that is built or has held."""
+    rows = [
+        (node, states[node], json.dumps(event))
+        for event in events
+        if (info := event["data"]["node_info"])["node_status"] in _DONE
+        and (node := info["unique_id"]) in states
+    ]
+    with duckdb.connect(str(where.warehouse)) as warehouse:
+        warehouse.execute(_CREATE_BUILDS)
+        warehouse.execute(
+            f"insert or replace into {_BUILDS} select unnest($1::varchar[]), "
+            "unnest($2::varchar[]), unnest($3::varchar[])",
+            [[row[place] for row in rows] for place in range(3)],
+        )
+
+
+def _first_station(manifest: Mapping[str, Any]) -> list[str]:
+    """The seeds, the models of the first station, and the tests about nothing else."""
+    nodes = manifest["nodes"]
+    built = {
+        unique_id
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "seed"
+        or (node["resource_type"] == "model" and station_of(node) == STATIONS[0])
+    }
+    tests = [
+        unique_id
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "test"
+        and (parents := _parents(node) & nodes.keys())
+        and parents <= built
+    ]
+    return [*sorted(built), *sorted(tests)]
+
+
+def _parents(node: Mapping[str, Any]) -> set[str]:
+    return set(node.get("depends_on", {}).get("nodes", []))
 
 
 def _explain(where: Settings, outcome: "dbtRunnerResult") -> str:
@@ -331,24 +547,29 @@ def _first_line(text: str) -> str:
     return line
 
 
-@functools.cache
 def _manifest_object() -> "Manifest":
-    """The parsed project as dbt's own object, once per process.
+    """The parsed project as dbt's own object."""
+    return _parsed()[0]
+
+
+@functools.cache
+def _parsed() -> tuple["Manifest", str]:
+    """The parsed project and the digest of its files as they were then, once per process.
 
     Parsing costs two seconds even when nothing changed; the object that dbt itself keeps for its
     next parse is read instead while it is known to be that of these files.
     """
     from dbt.contracts.graph.manifest import Manifest as DbtManifest
 
+    digest = _project_digest()
     manifest: Manifest
     if _is_parsed():
         manifest = DbtManifest.from_msgpack((TARGET / _KEPT_BY_DBT).read_bytes())
         manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-        return manifest
+        return manifest, digest
     from dbt.cli.main import dbtRunner as Runner
 
     where = settings.load()
-    digest = _project_digest()
     with environment(where):
         outcome = Runner().invoke(["parse", *_common_flags(where)])
     if not outcome.success:
@@ -357,7 +578,7 @@ def _manifest_object() -> "Manifest":
         )
     (TARGET / _STAMP).write_text(digest)
     manifest = outcome.result  # type: ignore[assignment]
-    return manifest
+    return manifest, digest
 
 
 def _is_parsed() -> bool:

@@ -155,6 +155,13 @@ class Tenant:
                 for (name,) in names
             }
 
+    def present(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every mart but the history of identity, which tells of runs and not of what landed."""
+        marts = self.marts()
+        del marts["identity_changes"]
+        told = [row for row in marts["mart_trust"] if row[0] != "identity_changes"]
+        return marts | {"mart_trust": told}
+
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Query the published marts as a BI tool would."""
         with duckdb.connect(str(self.database.resolve()), read_only=True) as connection:

@@ -1,6 +1,24 @@
+{#- Resolves the affected records, or all when all is built anew: see resolve_clusters. -#}
+{% macro resolve_affected(affected, profiles, scores, overrides) -%}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- set some = ' where record_no in (select record_no from ' ~ affected ~ ')' -%}
+        {%- set inside = ' where a in (select record_no from ' ~ affected ~ ')'
+            ~ ' and b in (select record_no from ' ~ affected ~ ')' -%}
+        {%- do work_table(
+            'some_profiles', 'select * from ' ~ profiles ~ (some if is_incremental() else '')
+        ) -%}
+        {%- do work_table(
+            'some_scores', 'select * from ' ~ scores ~ (inside if is_incremental() else '')
+        ) -%}
+        {%- do resolve_clusters('some_scores', 'some_profiles', overrides) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#-
-Writes the work table `resolved` (node, label): which records are one person. Only records that
-were compared with another are in it.
+Writes the work table `resolved` (node, label, island): which records are one person. An island is
+all that pairs at or above the review weight connect: whatever is joined is joined inside of one,
+so that each can be resolved without the others.
 
 Strongest first: in each tier the pairs of clusters at or above its weight are joined, and a pair's
 weight is that of all that the two clusters' records show together, the best of each comparison. A
@@ -35,10 +53,11 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
     {%- do work_table('loyalty', 'select record_no as label, loyalty_id from ' ~ profiles
         ~ ' where loyalty_id is not null') -%}
     {%- do work_table('pairs', '
-        select a, b, match_weight, false as is_never, ' ~ weights | join(', ') ~ '
+        select a, b, match_weight, false as is_never,
+            match_weight >= ' ~ var('identity_review_weight') ~ ' as can_join, ' ~ weights | join(', ') ~ '
         from ' ~ scores ~ ' where not a_is_nameless and not b_is_nameless
         union all
-        select least(a, b), greatest(a, b), -1000, true, '
+        select least(a, b), greatest(a, b), -1000, true, false, '
             ~ 'null, ' * (weights | length - 1) ~ 'null
         from decided where is_never') -%}
 
@@ -46,7 +65,7 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
     {%- do connected_components('joins', 'joined') -%}
     {%- do merge_clusters(weights, best) -%}
     {%- for tier in var('identity_tiers') -%}
-        {%- set joins = 'select a, b, match_weight from pairs where match_weight >= ' ~ tier -%}
+        {%- set joins = 'select a, b, match_weight from pairs where can_join and match_weight >= ' ~ tier -%}
         {%- if work_table('joins', joins) > 0 -%}
             {%- do connected_components('joins', 'joined') -%}
             {%- if work_table('refused', refused_joins()) > 0 -%}
@@ -153,6 +172,7 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
                 coalesce(one.label, pairs.a) as one,
                 coalesce(other.label, pairs.b) as other,
                 pairs.is_never,
+                pairs.can_join,
                 ' ~ weights | join(', ') ~ '
             from pairs
             left join joined as one on pairs.a = one.node
@@ -163,6 +183,7 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
                 least(one, other) as a,
                 greatest(one, other) as b,
                 bool_or(is_never) as is_never,
+                bool_or(can_join) as can_join,
                 ' ~ best | join(', ') ~ '
             from relabelled
             where one <> other
@@ -217,9 +238,17 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
         where a_is_nameless and b_is_nameless and match_weight >= ' ~ least ~ '
         and a not in (select node from attached) and b not in (select node from attached)') -%}
     {%- do connected_components('joins', 'joined') -%}
+    {%- do work_table('joins', '
+        select a, b from ' ~ scores ~ ' where match_weight >= ' ~ var('identity_review_weight') ~ '
+        union all select a, b from decided where not is_never') -%}
+    {%- do connected_components('joins', 'islands') -%}
     {%- do work_table('resolved', '
-        select labels.node, coalesce(attached.label, joined.label, labels.label) as label
+        select
+            labels.node,
+            coalesce(attached.label, joined.label, labels.label) as label,
+            coalesce(islands.label, labels.node) as island
         from labels
         left join attached on labels.node = attached.node
-        left join joined on labels.node = joined.node') -%}
+        left join joined on labels.node = joined.node
+        left join islands on labels.node = islands.node') -%}
 {%- endmacro %}

@@ -27,6 +27,7 @@ TIMEZONE, CURRENCY, COUNTRY = "America/New_York", "USD", "US"
 _COPY_OPTIONS = {
     ".csv": "format csv, header",
     ".csv.gz": "format csv, header, compression gzip",
+    ".csv.zst": "format csv, header, compression zstd",
     ".jsonl": "format json",
     ".jsonl.gz": "format json, compression gzip",
     ".parquet": "format parquet, compression zstd",

@@ -43,7 +43,7 @@ MEMORY = "6GB"
 
 _HERE = Path(__file__).parent
 _BEFORE_ALL = date(1900, 1, 1)
-_ROWS_A_TASK, _DAYS_A_TASK = 2_000_000, 62
+_ROWS_A_TASK = 2_000_000
 """How much of a feed is made at a time: few queries, and memory that does not grow with people."""
 
 
@@ -71,13 +71,15 @@ class Delivery:
 
     file: its name in each day's folder; the ending says the format. every: 1 for a feed that comes
     each day, 7 for one that comes on the first day of each week, 0 for one that comes only once.
-    flaws: the rows planted in it that are to be refused.
+    flaws: the rows planted in it that are to be refused. yearly: about how many rows a person
+    leaves in it in a year, which decides how much of it is made at a time.
     """
 
     feed: str
     file: str
     every: int = 1
     flaws: tuple[Flaw, ...] = ()
+    yearly: float = 3
 
     @property
     def query(self) -> str:
@@ -124,7 +126,8 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery("enrichment.areas", "areas.csv", every=7),
     Delivery(
         "helpdesk.ticket_events",
-        "ticket_events.csv.gz",
+        "ticket_events.csv.zst",
+        yearly=7,
         flaws=(
             Flaw("allowed:author_role", "'robot'", 0.012),
             Flaw("missing:ticket_id", "null", 0.012),
@@ -147,6 +150,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "messaging.events",
         "events.parquet",
+        yearly=30,
         flaws=(
             Flaw("allowed:channel", "'fax'", 0.002),
             Flaw("missing:event_type", "null", 0.002),
@@ -161,6 +165,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "offers.assignments",
         "groups.parquet",
+        yearly=5,
         flaws=(Flaw("allowed:arm", "'holdout'", 0.004),),
     ),
     Delivery("offers.campaigns", "plan.csv"),
@@ -173,6 +178,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "pos.receipt_lines",
         "tills.parquet",
+        yearly=10,
         flaws=(
             Flaw("missing:product_id", "null", 0.002),
             Flaw("type:sales_amount", "'n/a'", 0.003),
@@ -181,6 +187,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "pos.receipts",
         "tills.parquet",
+        yearly=5,
         flaws=(
             Flaw("missing:sold_at", "null", 0.002),
             Flaw("type:sold_at", "'noon'", 0.003),
@@ -207,6 +214,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "shop.order_lines",
         "order_lines.parquet",
+        yearly=13,
         flaws=(
             Flaw("missing:product_id", "null", 0.002),
             Flaw("type:quantity", "'two'", 0.003),
@@ -215,6 +223,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "shop.orders",
         "orders.parquet",
+        yearly=20,
         flaws=(
             Flaw("allowed:status", "'lost'", 0.003),
             Flaw("missing:order_id", "null", 0.002),
@@ -253,6 +262,7 @@ DELIVERIES: tuple[Delivery, ...] = (
     Delivery(
         "web.events",
         "events.parquet",
+        yearly=35,
         flaws=(
             Flaw("allowed:platform", "'television'", 0.002),
             Flaw("missing:event_type", "null", 0.002),
@@ -300,10 +310,10 @@ def write(
     Without `people` the real households are there, with their real purchases in stores, among
     DEFAULT_PEOPLE people; with it, that many people, all of them invented, and the real data need
     not be installed. `days` count from FIRST_DAY. The same arguments give the same bytes and file
-    times (with the same DuckDB and Faker).
+    times (with the same DuckDB, Faker and nicknames).
 
     Raises DemoError, leaving both folders as they were, when an argument is out of range, the data
-    or Faker are not installed, or a folder cannot be written or holds what the demo did not write.
+    or the words are not installed, or a folder cannot be written or holds what is not the demo's.
     """
     has_real = people is None
     people = DEFAULT_PEOPLE if people is None else people
@@ -314,19 +324,19 @@ def write(
     rows: dict[str, int] = {}
     refusals: list[truth.Refusal] = []
     with replacing(truth_folder) as new_truth, replacing(landing) as folder:
-        started = time.monotonic()
-        if has_real:
-            # the invented half knows the members' names, and so writes them
-            real_half = real.fill(folder, days=(FIRST_DAY, last_day), leave_out=["loyalty.members"])
-            rows.update(real_half.rows)
-            seconds["real purchases"] = time.monotonic() - started
-        else:
-            write_tenant(folder)
-        with TemporaryDirectory(prefix=".demo-world-", dir=folder.parent) as scratch:
+        with (
+            ThreadPoolExecutor(max_workers=1) as beside,
+            TemporaryDirectory(prefix=".demo-world-", dir=folder.parent) as scratch,
+        ):
             try:
                 with duckdb.connect(f"{scratch}/world.duckdb") as connection:
                     started = time.monotonic()
+                    real_half = beside.submit(_land_real, folder, last_day) if has_real else None
                     _make_world(connection, Path(scratch), people, days, seed, has_real=has_real)
+                    if real_half is not None:
+                        rows.update(real_half.result().rows)
+                    else:
+                        write_tenant(folder)
                     seconds["world"] = time.monotonic() - started
                     started = time.monotonic()
                     for feed, count, refused in _deliver(
@@ -376,11 +386,18 @@ def _refuse_impossible(people: int, days: int, *, has_real: bool) -> None:
         raise DemoError(
             f"The demo has 28 to {longest:,} days, not {days:,}{hint}. Nothing was written."
         )
-    if importlib.util.find_spec("faker") is None:
-        raise DemoError(
-            "Faker is not installed; run `.venv/bin/pip install --constraint requirements.lock "
-            "--editable '.[demo]'`, or `make run`, which does it. Nothing was written."
-        )
+    for module, package in (("faker", "Faker"), ("nicknames", "nicknames")):
+        if importlib.util.find_spec(module) is None:
+            raise DemoError(
+                f"{package} is not installed; run `.venv/bin/pip install --constraint "
+                "requirements.lock --editable '.[demo]'`, or `make run`, which does it. "
+                "Nothing was written."
+            )
+
+
+def _land_real(folder: Path, last_day: date) -> real.Summary:
+    # the invented half knows the members' names, and so writes them
+    return real.fill(folder, days=(FIRST_DAY, last_day), leave_out=["loyalty.members"])
 
 
 def _make_world(
@@ -431,18 +448,19 @@ def _deliver(
     progress: Progress | None,
 ) -> Iterator[tuple[str, int, list[truth.Refusal]]]:
     """Write every file, and yield for some days of a feed its rows and those to be refused."""
-    # no feed has more than a row per person in five days
-    per_task = max(1, min(_DAYS_A_TASK, 5 * _ROWS_A_TASK // people))
-    tasks = [
-        (delivery, spans[start : start + per_task])
-        for delivery in DELIVERIES
-        for spans in [list(_spans(delivery, last_day))]
-        for start in range(0, len(spans), per_task)
-    ]
+    tasks = []
+    # the feed with most rows first, so that no big task is left for one of the two at the end
+    for delivery in sorted(DELIVERIES, key=lambda delivery: -delivery.yearly):
+        spans, at_once = list(_spans(delivery, last_day)), _spans_a_task(delivery, people)
+        tasks += [
+            (delivery, spans[start : start + at_once]) for start in range(0, len(spans), at_once)
+        ]
     total = sum(len(spans) for _, spans in tasks)
     # Each file is written by one thread, so that the order of its rows, and so its bytes, hang on
-    # nothing but the data; two files are written at a time.
+    # nothing but the data; two files are written at a time. What is written down as the left side
+    # of a join is the big one, which DuckDB cannot know, and its order is kept.
     connection.execute("set threads = 1")
+    connection.execute("set disabled_optimizers = 'build_side_probe_side'")
     with ThreadPoolExecutor(max_workers=2) as pool:
         futures = {
             pool.submit(_write_files, connection, folder, delivery, spans): (delivery, len(spans))
@@ -456,6 +474,7 @@ def _deliver(
             if progress is not None:
                 progress(done, total, delivery.feed)
             yield delivery.feed, count, refusals
+    connection.execute("reset disabled_optimizers")
 
 
 def _spans(delivery: Delivery, last_day: date) -> Iterator[tuple[date, date]]:
@@ -466,6 +485,11 @@ def _spans(delivery: Delivery, last_day: date) -> Iterator[tuple[date, date]]:
         if not delivery.every or day == last_day:
             return
         since, day = day + timedelta(days=1), min(day + timedelta(days=delivery.every), last_day)
+
+
+def _spans_a_task(delivery: Delivery, people: int) -> int:
+    days = int(_ROWS_A_TASK * 365 / (people * delivery.yearly))
+    return max(1, days // max(1, delivery.every))
 
 
 def _write_files(

@@ -235,7 +235,7 @@ _DELIVERIES = (
     _Delivery("offers.redemptions", "redemptions.csv", _REDEMPTIONS, "redemption_id"),
     _Delivery("pos.receipts", "receipts.csv", _RECEIPTS, "receipt_id"),
     _Delivery(
-        "pos.receipt_lines", "receipt_lines.csv.gz", _RECEIPT_LINES, "receipt_id, line_number"
+        "pos.receipt_lines", "receipt_lines.csv.zst", _RECEIPT_LINES, "receipt_id, line_number"
     ),
 )
 

@@ -23,7 +23,7 @@ FORMATS = {
     "offers.campaigns": "campaigns.csv",
     "offers.coupons": "coupons.parquet",
     "offers.redemptions": "redemptions.csv",
-    "pos.receipt_lines": "receipt_lines.csv.gz",
+    "pos.receipt_lines": "receipt_lines.csv.zst",
     "pos.receipts": "receipts.csv",
 }
 

@@ -19,7 +19,7 @@ from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.runs import InMemoryRunStorage
 
-from orchestration.event_storage import BatchingSqliteEventLogStorage
+from orchestration.event_storage import _KEPT_OPEN, BatchingSqliteEventLogStorage
 
 BATCH = 5
 DAYS = [f"2024-03-{day:02}" for day in range(1, 13)]
@@ -304,3 +304,19 @@ def test_a_failing_batch_takes_no_other_threads_event_with_it(
     assert entries[1].dagster_event
     assert event.dagster_event.partition == entries[1].dagster_event.partition
     assert stored(storage, entries) == (1, 1)
+
+
+def test_files_stay_open_but_never_many(tmp_path: Path) -> None:
+    """A process that looks at every run of a year must not hold a file for each."""
+    storage = BatchingSqliteEventLogStorage(str(tmp_path))
+    for number in range(_KEPT_OPEN + 3):
+        assert storage.get_logs_for_run(f"run{number}") == []
+    assert len(storage._engines) == _KEPT_OPEN
+    newest = storage._engines[f"run{_KEPT_OPEN + 2}"]
+    assert storage.get_logs_for_run(f"run{_KEPT_OPEN + 2}") == []
+    assert storage._engines[f"run{_KEPT_OPEN + 2}"] is newest
+    storage.dispose()
+    assert storage._engines == {}
+    assert not list(tmp_path.glob("*.db-wal")), "closed files have taken their logs in"
+    assert storage.get_logs_for_run("run0") == []
+    storage.dispose()

@@ -15,6 +15,7 @@ from orchestration import checks, feeds
 from orchestration.checks import StagedDay
 
 AS_OF = date(2017, 3, 6)
+ACCEPT = 'if that is meant, accept it: insights accept identity --reason "..."'
 PUBLISHED = {"customers": 1_000, "customer_records": 1_500, "purchases": 2_000}
 
 
@@ -41,11 +42,21 @@ TABLES = {
             cast(null as timestamp) as valid_to
         from range(1500) as numbers (i)
     """,
+    "identity.int_identity__health": """
+        select 1500 as record_count, 1000 as previous_record_count, 60 as changed_record_count,
+            0.04 as churn_share, 0.09 as consolidation_shift,
+            cast(null as double) as accepted_churn_share,
+            cast(null as double) as accepted_consolidation_shift
+    """,
     "customers.customers": """
         select 'c' || i as customer_id, timestamp '2016-01-01' as first_seen_at,
             timestamp '2017-03-07 04:00:00' as last_seen_at, 'US' as country,
             cast(null as varchar) as region, '12' as postcode_area
         from range(1000) as numbers (i)
+    """,
+    "customers.golden_conflicts": """
+        select 'email' as attribute, 2000 as compared_count, 25.0 as conflict_pct
+        union all select 'gender', 999, 80.0
     """,
     "customers.purchases": """
         select 'p' || i as purchase_id, 'c' || i % 1000 as customer_id,
@@ -127,11 +138,25 @@ BAD = {
             "error: at most 90% of records merge into another's customer",
             "found 0.9667.",
         ),
+    ],
+    "identity.int_identity__health": [
         Bad(
-            "update {t} set customer_id = source_record_id",
+            "update {t} set churn_share = 0.06",
+            "error: at most 5% of the records that were published last belong to another customer "
+            f"now ({ACCEPT})",
+            "found 0.06.",
+        ),
+        Bad(
+            "update {t} set churn_share = 0.08, accepted_churn_share = 0.06",
+            "error: at most 5% of the records that were published last belong to another customer "
+            f"now ({ACCEPT})",
+            "found 0.08.",
+        ),
+        Bad(
+            "update {t} set consolidation_shift = 0.2",
             "error: the share of records that merge into another's customer lies within 0.1 of "
-            "the 0.333 published last",
-            "found 0.",
+            f"that published last ({ACCEPT})",
+            "found 0.2.",
         ),
     ],
     "customers.customers": [
@@ -152,7 +177,7 @@ BAD = {
         ),
         Bad(
             "update {t} set region = 'NY' where customer_id = 'c7'",
-            "warn: at most 80% of customers lack region, if any have it",
+            "warn: at most 90% of customers lack region, if any have it",
             "found 0.999.",
         ),
         Bad(
@@ -162,8 +187,16 @@ BAD = {
         ),
         Bad(
             "delete from {t} where customer_id >= 'c7'",
-            "error: there are at least 800 rows, 80% of the 1,000 published last",
+            "error: there are at least 800 rows, 80% of the 1,000 published last "
+            f"({ACCEPT.replace('identity', 'customers')})",
             "found 667.",
+        ),
+    ],
+    "customers.golden_conflicts": [
+        Bad(
+            "update {t} set conflict_pct = 61 where attribute = 'email'",
+            "warn: the records of at most 60% of customers disagree on an attribute",
+            "broken by 1 of 2 rows, for example attribute email.",
         ),
     ],
     "customers.purchases": [
@@ -200,7 +233,8 @@ BAD = {
         ),
         Bad(
             "delete from {t} where purchase_id >= 'p8'",
-            "error: there are at least 1,900 rows, 95% of the 2,000 published last",
+            "error: there are at least 1,900 rows, 95% of the 2,000 published last "
+            f"({ACCEPT.replace('identity', 'purchases')})",
             "found 1,778.",
         ),
     ],

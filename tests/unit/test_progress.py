@@ -96,6 +96,19 @@ def test_a_station_of_several_tables_tells_how_many() -> None:
     assert line.endswith("3 tables, 6 rows")
 
 
+def test_a_station_tells_what_it_did_not_build_again() -> None:
+    @dg.multi_asset(
+        specs=[dg.AssetSpec(["staging", name]) for name in ("a", "b", "c")], name="staging"
+    )
+    def staging() -> Iterator[Any]:
+        yield dg.MaterializeResult(asset_key=["staging", "a"])
+        for name in ("b", "c"):
+            yield dg.MaterializeResult(asset_key=["staging", name], metadata={"unchanged": True})
+
+    (line,), _ = run(staging)
+    assert line.endswith("1 table built, 2 unchanged")
+
+
 def test_a_gate_is_told_as_one() -> None:
     key = dg.AssetKey(["customers", "purchases"])
 

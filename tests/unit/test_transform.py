@@ -60,13 +60,13 @@ class Project:
 
     def parse(self) -> str:
         """Load the manifest as a process does that has just begun; which parse it is of."""
-        transform._manifest_object.cache_clear()
+        transform._parsed.cache_clear()
         return str(transform.load_manifest()["metadata"]["invocation_id"])
 
     def build(self) -> str:
         """Build every model and run every test; what is said of a failure."""
         where = settings.load()
-        transform._manifest_object.cache_clear()
+        transform._parsed.cache_clear()
         outcome = transform.invoke(where, AS_OF, ["build"])
         return "" if outcome.success else transform._explain(where, outcome)
 
@@ -87,7 +87,7 @@ def project(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     project = Project(root)
     project.begin()
     yield project
-    transform._manifest_object.cache_clear()
+    transform._parsed.cache_clear()
 
 
 # parsing
@@ -375,3 +375,117 @@ def test_marts_are_the_models_with_a_contract_in_flow_order() -> None:
         ("kpi_retention", "kpis"),
         ("kpi_sales", "kpis"),
     ]
+
+
+# what need not be built again
+
+
+SOURCES = """
+sources:
+  - name: pos
+    schema: raw
+    tables: [{name: receipts, identifier: pos__receipts}, {name: lines, identifier: pos__lines}]
+"""
+
+
+@pytest.fixture
+def staged(project: Project) -> Project:
+    """A staging model of each of two feeds, one made of both, and one that asks for the day."""
+    folder = project.root / "dbt_project" / "models" / "staging"
+    folder.mkdir(parents=True)
+    (folder / "sources.yml").write_text(SOURCES)
+    for name, sql in {
+        "receipts": "select * from {{ source('pos', 'receipts') }}",
+        "lines": "select * from {{ source('pos', 'lines') }}",
+        "both": "select * from {{ ref('receipts') }} union all select * from {{ ref('lines') }}",
+        "daily": 'select cast(\'{{ var("as_of", "") }}\' as date) as today',
+    }.items():
+        (folder / f"{name}.sql").write_text(sql)
+    transform._parsed.cache_clear()
+    arrive(("pos.receipts", "v1"), ("pos.lines", "v1"))
+    return project
+
+
+def arrive(*loaded: tuple[str, str]) -> None:
+    """What is loaded: a version of each feed, all of one day, and the tables built from them."""
+    with duckdb.connect(str(settings.load().warehouse)) as warehouse:
+        warehouse.execute("create schema if not exists raw")
+        warehouse.execute(
+            "create or replace table raw.feed_arrivals "
+            "(feed varchar, load_date date, raw_version varchar, row_count bigint)"
+        )
+        for feed, version in loaded:
+            warehouse.execute(
+                "insert into raw.feed_arrivals values (?, '2024-03-01', ?, 1)", [feed, version]
+            )
+        for model in ("receipts", "lines", "both", "daily"):
+            warehouse.execute(f"create table if not exists main.{model} as select 1 as one")
+
+
+def states(as_of: date = AS_OF) -> dict[str, str]:
+    """The states of the station's models by their short names, parents first."""
+    found = transform.node_states(settings.load(), as_of, transform.load_manifest())
+    return {name.rsplit(".", 1)[-1]: state for name, state in found.items()}
+
+
+def unchanged(as_of: date = AS_OF) -> set[str]:
+    """The models that would not be built again."""
+    where, manifest = settings.load(), transform.load_manifest()
+    told = transform.told_before(where, manifest, transform.node_states(where, as_of, manifest))
+    return {name.rsplit(".", 1)[-1] for name in told}
+
+
+def build_all(*but: str) -> None:
+    """Write down that all models were built, as a run does."""
+    where, manifest = settings.load(), transform.load_manifest()
+    found = transform.node_states(where, AS_OF, manifest)
+    events = [
+        {"data": {"node_info": {"unique_id": node, "node_status": status}}}
+        for node in found
+        for status in ["error" if node.rsplit(".", 1)[-1] in but else "success"]
+    ]
+    transform.forget(where, ())
+    transform.remember(where, found, events)
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_state_changes_with_the_feeds_a_model_is_made_of_and_no_others() -> None:
+    before = states()
+    assert list(before).index("both") > max(map(list(before).index, ("receipts", "lines")))
+    arrive(("pos.receipts", "v2"), ("pos.lines", "v1"))
+    after = states()
+    assert {name for name in after if after[name] != before[name]} == {"receipts", "both"}
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_later_day_changes_only_what_asks_for_it() -> None:
+    before, after = states(), states(date(2024, 3, 12))
+    assert {name for name in after if after[name] != before[name]} == {"daily"}
+
+
+def test_a_changed_file_changes_every_state(staged: Project) -> None:
+    before = states()
+    staged.write("customers", "select 'c2' as customer_id")
+    assert states() == before, "this process still builds what it has parsed"
+    transform._parsed.cache_clear()
+    after = states()
+    assert all(after[name] != before[name] for name in before)
+
+
+@pytest.mark.usefixtures("staged")
+def test_nothing_is_unchanged_until_a_run_has_said_so() -> None:
+    assert unchanged() == set()
+    build_all()
+    assert unchanged() == {"receipts", "lines", "both", "daily"}
+    transform.forget(settings.load(), {"model.customer_insights.lines"})
+    assert unchanged() == {"lines"}, "a killed run must leave nothing said of what it was building"
+
+
+@pytest.mark.usefixtures("staged")
+def test_what_failed_or_is_gone_is_built_again_with_all_that_is_made_of_it() -> None:
+    build_all("receipts")
+    assert unchanged() == {"lines", "daily"}
+    build_all()
+    with duckdb.connect(str(settings.load().warehouse)) as warehouse:
+        warehouse.execute("drop table main.lines")
+    assert unchanged() == {"receipts", "daily"}

@@ -1,25 +1,30 @@
-with records as (
+with history as (
 
     select
+        customer_id,
         source,
         source_record_id,
-        is_listed,
-        first_seen_at
-    from {{ ref('int_identity__records') }}
+        link_rule,
+        link_weight,
+        valid_from,
+        valid_to
+    from {{ ref('int_identity__assignment_history') }}
+    -- what two runs of one day assigned and took back was never so
+    where valid_to is null or valid_from < valid_to
 
 )
 
 select
     -- ids
-    'c' || left(md5(source || '|' || source_record_id), 20) as customer_id,
+    customer_id,
     source,
     source_record_id,
 
     -- properties
-    case when is_listed then 'own_key' else 'seen_in_facts' end as link_rule,
-    cast(null as double) as link_weight,
+    link_rule,
+    link_weight,
 
     -- timestamps
-    first_seen_at as valid_from,
-    cast(null as timestamp) as valid_to
-from records
+    valid_from,
+    valid_to
+from history

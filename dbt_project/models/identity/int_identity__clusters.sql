@@ -1,22 +1,34 @@
--- depends_on: {{ ref('identity_overrides') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }}
+        where record_no in (select record_no from {{ ref('int_identity__affected_records') }})
+    {% endif %}"
+) }}
+-- depends_on: {{ ref('int_identity__affected_records') }}
+-- depends_on: {{ ref('int_identity__profiles') }}
+-- depends_on: {{ ref('int_identity__scores') }}
 -- depends_on: {{ ref('int_identity__weights') }}
-{%- if execute and flags.WHICH in ('build', 'run') -%}
-    {{ resolve_clusters(
-        ref('int_identity__scores'), ref('int_identity__profiles'), ref('identity_overrides')
-    ) }}
-{%- endif %}
+-- depends_on: {{ ref('identity_overrides') }}
+{{ resolve_affected(
+    affected=ref('int_identity__affected_records'),
+    profiles=ref('int_identity__profiles'),
+    scores=ref('int_identity__scores'),
+    overrides=ref('identity_overrides')
+) }}
 
 with profiles as (
 
     select record_no, record_key, source, source_record_id
-    from {{ ref('int_identity__profiles') }}
+    from some_profiles
 
 ),
 
 scores as (
 
     select a, b, rule, match_weight
-    from {{ ref('int_identity__scores') }}
+    from some_scores
 
 ),
 
@@ -25,6 +37,7 @@ clusters as (
     select
         profiles.record_no,
         profiles.record_key,
+        resolved.island,
         min(profiles.record_key) over (partition by resolved.label) as cluster_key
     from profiles
     inner join resolved on profiles.record_no = resolved.node
@@ -57,12 +70,13 @@ strongest as (
         select b as record_no, a as other, rule, match_weight from links
     ) as sides
     qualify row_number() over (
-        partition by record_no order by match_weight desc, other
+        partition by record_no order by match_weight desc, other asc
     ) = 1
 
 )
 
 select
+    clusters.record_no,
     clusters.record_key,
     profiles.source,
     profiles.source_record_id,
@@ -72,7 +86,8 @@ select
         when count(*) over (partition by clusters.cluster_key) > 1 then 'override'
         else 'own_key'
     end as link_rule,
-    strongest.match_weight as link_weight
+    strongest.match_weight as link_weight,
+    clusters.island
 from clusters
 inner join profiles on clusters.record_no = profiles.record_no
 left join strongest on clusters.record_no = strongest.record_no

@@ -1,4 +1,4 @@
-{{ config(schema='vault') }}
+{{ config(schema='vault', materialized='view') }}
 
 with contacts as (
 

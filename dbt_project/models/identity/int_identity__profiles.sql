@@ -1,31 +1,20 @@
-{{ config(schema='vault') }}
+{{ config(
+    schema='vault',
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }}
+        where record_no in (select record_no from {{ ref('int_identity__changed_records') }})
+    {% endif %}"
+) }}
+-- depends_on: {{ ref('int_identity__changed_records') }}
+-- depends_on: {{ ref('int_identity__profiles_before') }}
 
-with identifiers as (
+with guarded as (
 
-    select
-        record_key,
-        source,
-        source_record_id,
-        loyalty_id,
-        first_name,
-        last_name,
-        email,
-        phone,
-        birth_date,
-        street,
-        house_number,
-        unit,
-        postcode,
-        city,
-        country
-    from {{ ref('int_identity__identifiers') }}
-
-),
-
-shared_values as (
-
-    select kind, contact_value
-    from {{ ref('int_identity__shared_values') }}
+    select *
+    from {{ ref('int_identity__guarded') }}
+    {{ where_changed(ref('int_identity__changed_records')) }}
 
 ),
 
@@ -52,41 +41,16 @@ frequencies as (
     select term_column, term, share
     from {{ ref('identity_term_frequencies') }}
 
-),
-
-guarded as (
-
-    select
-        identifiers.record_key,
-        identifiers.source,
-        identifiers.source_record_id,
-        identifiers.loyalty_id,
-        identifiers.first_name,
-        identifiers.last_name,
-        identifiers.birth_date,
-        identifiers.street,
-        identifiers.house_number,
-        identifiers.unit,
-        identifiers.postcode,
-        identifiers.city,
-        identifiers.country,
-        case when emails.contact_value is null then identifiers.email end as email,
-        case when phones.contact_value is null then identifiers.phone end as phone
-    from identifiers
-    left join shared_values as emails
-        on emails.kind = 'email' and identifiers.email = emails.contact_value
-    left join shared_values as phones
-        on phones.kind = 'phone' and identifiers.phone = phones.contact_value
-
 )
 
 select
     -- ids
-    {{ record_number('guarded.record_key') }} as record_no,
+    guarded.record_no,
     guarded.record_key,
     guarded.source,
     guarded.source_record_id,
     guarded.loyalty_id,
+    guarded.content_key,
 
     -- who
     guarded.first_name,

@@ -1,113 +1,186 @@
-with members as (
+with contacts as (
 
     select
-        member_id,
-        birth_date_match,
-        age_band,
-        postcode,
-        country_match,
-        email,
-        phone,
-        joined_at,
+        'crm.contacts' as source,
+        contact_id as source_record_id,
+        created_at as entered_at,
+        updated_at
+    from {{ ref('stg_crm__contacts') }}
+
+),
+
+accounts as (
+
+    select
+        'shop.accounts' as source,
+        account_id as source_record_id,
+        created_at as entered_at,
+        updated_at
+    from {{ ref('stg_shop__accounts') }}
+
+),
+
+members as (
+
+    select
+        'loyalty.members' as source,
+        member_id as source_record_id,
+        joined_at as entered_at,
         updated_at
     from {{ ref('stg_loyalty__members') }}
 
 ),
 
-member_facts as (
+subscribers as (
 
     select
-        member_id,
-        joined_at as seen_at,
-        true as is_own_act
-    from members
+        'newsletter.subscribers' as source,
+        subscriber_id as source_record_id,
+        subscribed_at as entered_at,
+        updated_at
+    from {{ ref('stg_newsletter__subscribers') }}
+
+),
+
+listed as (
+
+    select * from contacts
     union all
-    select
-        member_id,
-        sold_at as seen_at,
-        true as is_own_act
-    from {{ ref('stg_pos__receipts') }}
+    select * from accounts
     union all
-    select
-        member_id,
-        redeemed_at as seen_at,
-        true as is_own_act
-    from {{ ref('stg_offers__redemptions') }}
+    select * from members
     union all
+    select * from subscribers
+
+),
+
+member_acts as (
+
+    {{ acts_of(ref('stg_pos__receipts'), 'loyalty.members', 'member_id', 'sold_at') }}
+    union all
+    {{ acts_of(ref('stg_offers__redemptions'), 'loyalty.members', 'member_id', 'redeemed_at') }}
+    union all
+    {{ acts_of(ref('stg_survey__responses'), 'loyalty.members', 'member_id', 'answered_at') }}
+    union all
+    {{ acts_of(ref('stg_contracts__subscriptions'), 'loyalty.members', 'member_id', 'started_on') }}
+    union all
+    {{ acts_of(ref('stg_consent__events'), 'loyalty.members', 'member_id', 'effective_at') }}
+    union all
+    -- what we did to them says that they are there, but not that they were
+    {{ acts_of(
+        ref('stg_offers__assignments'), 'loyalty.members', 'member_id', 'assigned_at', 'false'
+    ) }}
+    union all
+    {{ acts_of(
+        ref('stg_survey__invitations'), 'loyalty.members', 'member_id', 'sent_at', 'false'
+    ) }}
+
+),
+
+account_acts as (
+
+    {{ acts_of(ref('stg_shop__orders'), 'shop.accounts', 'account_id', 'ordered_at') }}
+    union all
+    {{ acts_of(
+        ref('int_identity__device_accounts'), 'shop.accounts', 'account_id', 'first_event_at'
+    ) }}
+    union all
+    {{ acts_of(
+        ref('int_identity__device_accounts'), 'shop.accounts', 'account_id', 'last_event_at'
+    ) }}
+    union all
+    {{ acts_of(ref('stg_offers__redemptions'), 'shop.accounts', 'account_id', 'redeemed_at') }}
+    union all
+    {{ acts_of(ref('stg_helpdesk__tickets'), 'shop.accounts', 'account_id', 'created_at') }}
+    union all
+    {{ acts_of(ref('stg_survey__responses'), 'shop.accounts', 'account_id', 'answered_at') }}
+    union all
+    {{ acts_of(ref('stg_reviews__product_reviews'), 'shop.accounts', 'account_id', 'reviewed_at') }}
+    union all
+    {{ acts_of(ref('stg_contracts__subscriptions'), 'shop.accounts', 'account_id', 'started_on') }}
+    union all
+    {{ acts_of(ref('stg_consent__events'), 'shop.accounts', 'account_id', 'effective_at') }}
+    union all
+    {{ acts_of(
+        ref('stg_offers__assignments'), 'shop.accounts', 'account_id', 'assigned_at', 'false'
+    ) }}
+    union all
+    {{ acts_of(
+        ref('stg_survey__invitations'), 'shop.accounts', 'account_id', 'sent_at', 'false'
+    ) }}
+
+),
+
+subscriber_acts as (
+
+    -- a mail program opens a message by itself, but does not click
+    {{ acts_of(
+        ref('stg_messaging__events'), 'newsletter.subscribers', 'subscriber_id', 'event_at',
+        condition="event_type in ('clicked', 'replied', 'unsubscribed', 'complained')"
+    ) }}
+    union all
+    {{ acts_of(
+        ref('stg_newsletter__subscribers'), 'newsletter.subscribers', 'subscriber_id',
+        'unsubscribed_at'
+    ) }}
+
+),
+
+entries as (
+
     select
-        member_id,
-        assigned_at as seen_at,
-        false as is_own_act
-    from {{ ref('stg_offers__assignments') }}
+        source,
+        source_record_id,
+        true as is_own_act,
+        entered_at as first_acted_at,
+        entered_at as last_acted_at
+    from listed
+    where entered_at < {{ as_of_end() }}
+
+),
+
+acts as (
+
+    select * from entries
+    union all
+    select * from member_acts
+    union all
+    select * from account_acts
+    union all
+    select * from subscriber_acts
 
 ),
 
 seen as (
 
     select
-        member_id,
-        min(seen_at) as first_seen_at,
-        max(case when is_own_act then seen_at end) as last_seen_at
-    from member_facts
-    where member_id is not null and seen_at < {{ as_of_end() }}
-    group by member_id
-
-),
-
-listed as (
-
-    select
-        member_id,
-        true as is_listed
-    from members
-    union all
-    -- a card that the programme did not tell us of is still a person
-    select
-        member_id,
-        false as is_listed
-    from seen
-    where seen.member_id not in (select members.member_id from members)
-
-),
-
-aged as (
-
-    select
-        member_id,
-        age_band,
-        {{ age_in_years('birth_date_match', as_of()) }} as age_years
-    from members
+        source,
+        source_record_id,
+        min(first_acted_at) as first_seen_at,
+        max(case when is_own_act then last_acted_at end) as last_seen_at
+    from acts
+    group by source, source_record_id
 
 )
 
 select
     -- ids
-    'loyalty.members' as source,
-    listed.member_id as source_record_id,
+    coalesce(listed.source, seen.source) as source,
+    coalesce(listed.source_record_id, seen.source_record_id) as source_record_id,
 
     -- properties
-    listed.is_listed,
-    members.country_match as country,
-    {{ postcode_area('members.postcode') }} as postcode_area,
-    coalesce(
-        aged.age_band,
-        case
-            when aged.age_years < 19 then '<19'
-            when aged.age_years < 25 then '19-24'
-            when aged.age_years < 35 then '25-34'
-            when aged.age_years < 45 then '35-44'
-            when aged.age_years < 55 then '45-54'
-            when aged.age_years < 65 then '55-64'
-            when aged.age_years >= 65 then '65+'
-        end
-    ) as age_band,
-    members.email is not null as has_email,
-    members.phone is not null as has_phone,
+    listed.source_record_id is not null as is_listed,
 
     -- timestamps
-    coalesce(seen.first_seen_at, members.updated_at) as first_seen_at,
-    coalesce(seen.last_seen_at, seen.first_seen_at, members.updated_at) as last_seen_at
+    coalesce(seen.first_seen_at, listed.updated_at) as first_seen_at,
+    coalesce(seen.last_seen_at, seen.first_seen_at, listed.updated_at) as last_seen_at
 from listed
-left join members on listed.member_id = members.member_id
-left join aged on listed.member_id = aged.member_id
-left join seen on listed.member_id = seen.member_id
+full outer join seen
+    on
+        listed.source = seen.source
+        and listed.source_record_id = seen.source_record_id
+where
+    listed.source_record_id is not null
+    -- a card or an account that its own system did not tell us of is still a person; a reader is
+    -- known by an address, which an unlisted one does not have
+    or seen.source in ('loyalty.members', 'shop.accounts')

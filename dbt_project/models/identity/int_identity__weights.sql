@@ -10,31 +10,18 @@ with trained as (
 
 ),
 
-records as (
+build as (
 
-    select count(*) as record_count
-    from {{ ref('int_identity__profiles') }}
+    select record_doublings
+    from {{ ref('int_identity__build') }}
 
 )
 
 select
-    {% for comparison in var('identity_comparisons') -%}
-    {% for level in comparison.levels + [{'level': 'else'}] -%}
-    {% set column = comparison.name ~ '_' ~ level.level -%}
-    {% set here = "case when comparison = '" ~ comparison.name ~ "' and level = '" ~ level.level ~ "' then " -%}
-    coalesce(max({{ here }}match_weight end), 0) as {{ column }}_weight,
-    coalesce(max({{ here }}household_weight end), 0) as {{ column }}_household,
-    {% if level.term_frequency is defined -%}
-    max({{ here }}u_probability end) as {{ column }}_share,
-    {% endif -%}
-    {% endfor -%}
-    {% endfor -%}
     -- halving the chance each time the records double, in whole steps, so that a record more does
     -- not change the weight of every pair
-    max(
-        {{ log2(var('identity_matches_per_record')) }}
-        - floor({{ log2('greatest(records.record_count, 2)') }})
-    ) as prior_weight,
+    max({{ log2(var('identity_matches_per_record')) }} - build.record_doublings) as prior_weight,
     {{ log2(var('identity_matches_per_household_pair')) }} as household_prior_weight
+    {{ weights_side_by_side() }}
 from trained
-cross join records
+cross join build

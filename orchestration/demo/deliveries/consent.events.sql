@@ -1,6 +1,6 @@
 -- The ledger that collects what the other systems were told; one row in 200 comes twice.
 select
-    'E' || lpad(cast(consent_events.consent_no as varchar), 9, '0') as consent_event_id,
+    'E' || cast(consent_events.consent_no as varchar) as consent_event_id,
     consent_events.email,
     consent_events.phone,
     consent_events.account_id,
@@ -17,4 +17,4 @@ cross join range(0, 2) as copies (copy_no)
 where
     consent_events.landed_on between getvariable('since') and getvariable('day')
     and (copies.copy_no = 0 or draw(consent_events.consent_no, 'consent sent twice') < 0.005)
-order by consent_events.consent_no, copies.copy_no
+order by consent_events.landed_on, consent_events.consent_no, copies.copy_no

@@ -17,7 +17,7 @@ with sent as (
 )
 
 select
-    'S' || lpad(cast(subscription_no as varchar), 8, '0') as subscription_id,
+    'S' || cast(subscription_no as varchar) as subscription_id,
     account_id,
     member_id,
     plan,

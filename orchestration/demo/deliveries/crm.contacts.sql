@@ -33,7 +33,7 @@ with typed as (
     union all
 
     select
-        'T' || lpad(cast(test_no as varchar), 7, '0'),
+        'T' || cast(test_no as varchar),
         'Test',
         if(draw(test_no, 'test name') < 0.5, 'Test', 'Test ' || cast(test_no as varchar)),
         'test@test.com',

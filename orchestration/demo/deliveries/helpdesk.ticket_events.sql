@@ -14,8 +14,8 @@ with delivered as (
 )
 
 select
-    'E' || lpad(cast(delivered.ticket_no * 64 + delivered.event_no as varchar), 13, '0') as event_id,
-    'T' || lpad(cast(delivered.ticket_no as varchar), 11, '0') as ticket_id,
+    'E' || cast(delivered.ticket_no * 64 + delivered.event_no as varchar) as event_id,
+    'T' || cast(delivered.ticket_no as varchar) as ticket_id,
     iso(to_utc(desk_clock(delivered.happened), desk_zone())) as event_at,
     event_kinds.author_role,
     event_kinds.kind,
@@ -60,4 +60,4 @@ from delivered
 inner join event_kinds on delivered.event_no = event_kinds.event_no
 inner join tickets on delivered.ticket_no = tickets.ticket_no
 inner join ticket_times on delivered.ticket_no = ticket_times.ticket_no
-order by event_id, delivered.copy
+order by delivered.landed_on, delivered.ticket_no, delivered.event_no, delivered.copy

@@ -1,5 +1,5 @@
 select
-    'T' || lpad(cast(tickets.ticket_no as varchar), 11, '0') as ticket_id,
+    'T' || cast(tickets.ticket_no as varchar) as ticket_id,
     tickets.requester_email,
     tickets.requester_phone,
     tickets.account_id,
@@ -35,4 +35,4 @@ select
 from ticket_versions as versions
 inner join tickets on versions.ticket_no = tickets.ticket_no
 where versions.landed_on between getvariable('since') and getvariable('day')
-order by ticket_id, versions.updated
+order by versions.landed_on, versions.ticket_no, versions.updated

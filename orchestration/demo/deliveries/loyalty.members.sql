@@ -72,4 +72,4 @@ left join real_answers on written.record_id = real_answers.member_id
 where
     written.system = 'loyalty.members'
     and written.landed_on between getvariable('since') and getvariable('day')
-order by written.record_id, written.updated_at, written.copy_no
+order by written.landed_on, written.record_no, written.version_no, written.copy_no

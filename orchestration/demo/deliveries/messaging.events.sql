@@ -7,7 +7,6 @@ with sent as (
         send_id,
         person_id,
         channel_no,
-        address,
         sent_at,
         landed_on,
         campaign_id,
@@ -29,11 +28,10 @@ happened as (
         send_id,
         person_id,
         channel_no,
-        address,
         case kind
             when 'sent' then sent_at
-            when 'machine' then sent_at + to_seconds(cast(32 + pick(send_id, 'machine opens after', 20) as bigint))
-            else sent_at + to_seconds(cast(1 + pick(send_id, 'arrives after', 30) as bigint))
+            when 'machine' then sent_at + to_seconds(32 + pick(send_id, 'machine opens after', 20))
+            else sent_at + to_seconds(1 + pick(send_id, 'arrives after', 30))
         end as event_at,
         landed_on,
         campaign_id,
@@ -46,7 +44,6 @@ happened as (
         send_id,
         person_id,
         channel_no,
-        address,
         reacted_at,
         landed_on,
         campaign_id,
@@ -74,18 +71,27 @@ delivered as (
     from happened
     where landed_on < getvariable('day') and draw(send_id, kind || ' comes again') < 0.003
 
+),
+
+-- only numbers and short words are sorted
+sorted as (
+
+    select *
+    from delivered
+    order by landed_on, send_id, kind, copy_no
+
 )
 
 select
-    'M' || cast(delivered.send_id as varchar) || '-' || left(delivered.kind, 2) as event_id,
-    delivered.event_at,
-    if(delivered.channel_no = 1, 'N' || lpad(cast(delivered.person_id as varchar), 7, '0'), null) as subscriber_id,
-    if(delivered.channel_no != 2, delivered.address, null) as email,
-    if(delivered.channel_no = 2, delivered.address, null) as phone,
-    case delivered.channel_no when 1 then 'email' when 2 then 'sms' else 'push' end as channel,
-    'M' || cast(delivered.send_id as varchar) as message_id,
-    delivered.campaign_id,
-    if(delivered.kind = 'machine', 'opened', delivered.kind) as event_type,
-    delivered.landed_on
-from delivered
-order by delivered.event_at, delivered.send_id, delivered.kind, delivered.copy_no;
+    'M' || cast(sorted.send_id as varchar) || '-' || left(sorted.kind, 2) as event_id,
+    sorted.event_at,
+    if(sorted.channel_no = 1, 'N' || cast(sorted.person_id as varchar), null) as subscriber_id,
+    if(sorted.channel_no != 2, addressees.address, null) as email,
+    if(sorted.channel_no = 2, addressees.address, null) as phone,
+    case sorted.channel_no when 1 then 'email' when 2 then 'sms' else 'push' end as channel,
+    'M' || cast(sorted.send_id as varchar) as message_id,
+    sorted.campaign_id,
+    if(sorted.kind = 'machine', 'opened', sorted.kind) as event_type,
+    sorted.landed_on
+from sorted
+inner join addressees on sorted.person_id = addressees.person_id and sorted.channel_no = addressees.channel_no

@@ -12,4 +12,4 @@ inner join subscribers on written.person_id = subscribers.person_id
 where
     written.system = 'newsletter.subscribers'
     and written.landed_on between getvariable('since') and getvariable('day')
-order by written.record_id, written.updated_at, written.copy_no
+order by written.landed_on, written.record_no, written.version_no, written.copy_no

@@ -3,8 +3,8 @@ with used as (
 
     select
         occasions.*,
-        lpad(cast(occasions.occasion_id as varchar), 9, '0') as number,
-        lpad(cast(occasions.person_id as varchar), 7, '0') as person_number,
+        cast(occasions.occasion_id as varchar) as number,
+        cast(occasions.person_id as varchar) as person_number,
         redemptions.is_member,
         redemptions.campaign_no
     from occasions
@@ -25,4 +25,4 @@ select
     used.landed_on
 from used
 inner join campaigns on used.campaign_no = campaigns.campaign_no
-order by used.occasion_id
+order by used.landed_on, used.occasion_id

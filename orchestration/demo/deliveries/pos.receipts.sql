@@ -7,4 +7,4 @@ select
 from receipts
 where landed_on between getvariable('since') and getvariable('day')
 -- as by receipt_id, but numbers are sorted faster
-order by occasion_id
+order by landed_on, occasion_id

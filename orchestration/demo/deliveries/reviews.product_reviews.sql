@@ -40,7 +40,7 @@ with told as (
 )
 
 select
-    'V' || lpad(cast(told.review_no as varchar), 15, '0') as review_id,
+    'V' || cast(told.review_no as varchar) as review_id,
     told.account_id,
     products.product_id,
     told.stars,

@@ -19,4 +19,4 @@ inner join cities on written.city_no = cities.city_no
 where
     written.system = 'shop.accounts'
     and written.landed_on between getvariable('since') and getvariable('day')
-order by written.record_id, written.updated_at, written.copy_no
+order by written.landed_on, written.record_no, written.version_no, written.copy_no

@@ -16,14 +16,15 @@ exported as (
 )
 
 select
-    'O' || lpad(cast(occasion_id as varchar), 9, '0') as order_id,
-    line_number,
-    'R' || lpad(cast(product_no as varchar), 4, '0') as product_id,
-    quantity,
-    unit_price,
-    discount_amount,
-    coupon_code,
-    landed_on
+    'O' || cast(exported.occasion_id as varchar) as order_id,
+    exported.line_number,
+    products.product_id,
+    exported.quantity,
+    exported.unit_price,
+    exported.discount_amount,
+    exported.coupon_code,
+    exported.landed_on
 from exported
+inner join products on exported.product_no = products.product_no
 -- as by order_id, but numbers are sorted faster
-order by occasion_id, line_number
+order by exported.landed_on, exported.occasion_id, exported.line_number

@@ -24,6 +24,7 @@ written as (
 
     select
         acts.*,
+        products.product_id,
         products.subcategory,
         products.brand
     from acts
@@ -68,7 +69,7 @@ select
                 'How can I join the club?'
             ])
     end as text,
-    'R' || lpad(cast(product_no as varchar), 4, '0') as product_id,
+    product_id,
     landed_on
 from written
-order by act_id, copy_no;
+order by landed_on, act_id, copy_no

@@ -25,4 +25,4 @@ left join tickets on case when asks.kind = 3 then asks.subject_no end = tickets.
 left join orders on case when asks.kind in (2, 4) then asks.subject_no end = orders.occasion_id
 left join email_changes on asks.person_id = email_changes.person_id and desk_day(asks.sent) < email_changes.changed_on
 where asks.landed_on between getvariable('since') and getvariable('day')
-order by invitation_id
+order by asks.landed_on, asks.ask_no

@@ -40,7 +40,7 @@ select
     end as email,
     known_account_id as account_id,
     known_member_id as member_id,
-    case when kind = 3 then 'T' || lpad(cast(subject_no as varchar), 11, '0') end as ticket_id,
+    case when kind = 3 then 'T' || cast(subject_no as varchar) end as ticket_id,
     case when kind in (2, 4) then order_id end as order_id,
     iso(to_utc(desk_clock(sent), desk_zone())) as sent_at,
     iso(to_utc(desk_clock(answered), desk_zone())) as answered_at,

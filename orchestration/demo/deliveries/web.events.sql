@@ -12,14 +12,55 @@ with visits as (
     from sessions
     where is_redelivered and landed_on between getvariable('since') - 1 and getvariable('day') - 1
 
+    -- the events keep the order of their visits
+    order by landed_on, session_id
+
+),
+
+-- what all events of a visit share is found once
+described as (
+
+    select
+        visits.landed_on,
+        visits.session_id,
+        'E' || cast(visits.session_id as varchar) || '-' as event_id_start,
+        visits.started_at + to_days(cast(visits.clock_days as integer)) as started_at,
+        visits.gap_seconds,
+        visits.event_count,
+        visits.login_at,
+        device_id(visits.device_key) as device_id,
+        visits.device_key > 3000000000000 as is_kiosk,
+        case visits.account
+            when 1 then 'A' || cast(visits.person_id as varchar)
+            when 2 then 'B' || cast(visits.person_id as varchar)
+        end as account_id,
+        visits.platform,
+        visits.referrer,
+        visits.campaign_id,
+        scripts.script_no,
+        scripts.is_about_order,
+        -- a cart or an order is about one product
+        visits.script = 'cart' or scripts.is_about_order as is_about_one,
+        visits.product_no,
+        category_numbers.category,
+        cast(own_pools.pool_no as integer) * 1000 as own_places,
+        own_pools.product_count as own_count,
+        cast(all_pools.pool_no as integer) * 1000 as all_places,
+        all_pools.product_count as all_count
+    from visits
+    inner join scripts on visits.script = scripts.script
+    left join category_numbers on visits.category_no = category_numbers.category_no
+    left join view_pools as own_pools on visits.pool_no = own_pools.pool_no
+    left join view_pools as all_pools on 1000 + visits.category_no = all_pools.pool_no
+
 ),
 
 numbered as (
 
     select
-        visits.*,
-        unnest(range(visits.event_count)) as number
-    from visits
+        described.*,
+        unnest(range(event_count)) as number
+    from described
 
 ),
 
@@ -29,7 +70,9 @@ keyed as (
         *,
         session_id * 512 + number as event_key,
         -- the login stands between the pages
-        number - if(login_at is not null and number > login_at, 1, 0) as place
+        number - if(number > login_at, 1, 0) as place,
+        -- views and reviews of one product follow each other
+        session_id * 512 + if(is_about_one, 511, (number - if(number > login_at, 1, 0)) // 2) as product_key
     from numbered
 
 ),
@@ -40,79 +83,55 @@ typed as (
         keyed.*,
         case
             when keyed.number = keyed.login_at then 'login'
-            when keyed.device_key > 3000000000000 and keyed.number = keyed.event_count - 1 then 'logout'
-            when keyed.script not in ('checkout', 'buy', 'after') and draw(keyed.event_key, 'unmapped type') < 0.004
+            when keyed.is_kiosk and keyed.number = keyed.event_count - 1 then 'logout'
+            when not keyed.is_about_order and draw(keyed.event_key, 'unmapped type') < 0.004
                 then if(draw(keyed.event_key, 'which unmapped') < 0.7, 'scroll_depth', 'ar_preview')
-            else script_events.event_type
-        end as event_type,
-        -- views and reviews of one product follow each other; a cart or an order is about one
-        case
-            when keyed.script in ('cart', 'checkout', 'buy', 'after') then keyed.session_id * 512 + 511
-            else keyed.session_id * 512 + keyed.place // 2
-        end as product_key
+        end as other_type,
+        script_events.event_type,
+        script_events.is_about_product,
+        keyed.product_no is not null
+        and (keyed.is_about_order or draw(keyed.product_key, 'the product') < 0.6) as is_decided,
+        keyed.own_places is not null and draw(keyed.product_key, 'by preference') < 0.65 as is_preferred,
+        power(draw(keyed.product_key, 'which product'), 1.3) as place_draw
     from keyed
     inner join script_events
         on
-            keyed.script = script_events.script
-            and 4 * least(keyed.place, 4) + pick(keyed.event_key, 'event type', 4) = script_events.choice_no
-
-),
-
-pooled as (
-
-    select
-        *,
-        event_type in ('home', 'login', 'logout') as is_nowhere,
-        event_type in (
-            'home', 'login', 'logout', 'inspiration_view', 'video_play', 'category_view', 'view_cart',
-            'coupon_lookup', 'scroll_depth', 'ar_preview'
-        ) as is_general,
-        product_no is not null
-        and (script in ('checkout', 'buy', 'after') or draw(product_key, 'the product') < 0.6) as is_decided,
-        case when pool_no is not null and draw(product_key, 'by preference') < 0.65
-            then pool_no else 1000 + category_no end as shown_pool_no
-    from typed
+            keyed.script_no * 20 + 4 * least(keyed.place, 4) + pick(keyed.event_key, 'event type', 4)
+            = script_events.choice_key
 
 ),
 
 pointed as (
 
     select
-        pooled.*,
-        category_numbers.category,
-        if(pooled.is_decided, pooled.product_no, view_places.product_no) as shown_no
-    from pooled
-    left join category_numbers on pooled.category_no = category_numbers.category_no
-    left join view_pools on pooled.shown_pool_no = view_pools.pool_no
+        typed.*,
+        if(typed.is_decided, typed.product_no, view_places.product_no) as shown_no
+    from typed
     left join view_places
         on
-            pooled.shown_pool_no * 1000
-            + cast(floor(view_pools.product_count * power(draw(pooled.product_key, 'which product'), 1.3)) as integer)
+            if(typed.is_preferred, typed.own_places, typed.all_places)
+            + cast(floor(if(typed.is_preferred, typed.own_count, typed.all_count) * typed.place_draw) as integer)
             = view_places.place_key
 
 )
 
 select
-    'E' || cast(pointed.session_id as varchar) || '-' || cast(pointed.number as varchar) as event_id,
+    pointed.event_id_start || cast(pointed.number as varchar) as event_id,
     pointed.started_at
-    + to_seconds(cast(
-        pointed.number * pointed.gap_seconds
-        + pick(pointed.event_key, 'page seconds', pointed.gap_seconds) + pointed.clock_days * 86400 as bigint
-    )) as event_at,
-    device_id(pointed.device_key) as device_id,
-    case
-        when pointed.account = 0 or pointed.number < pointed.login_at then null
-        else if(pointed.account = 1, 'A', 'B') || lpad(cast(pointed.person_id as varchar), 7, '0')
-    end as account_id,
+    + to_seconds(
+        pointed.number * pointed.gap_seconds + pick(pointed.event_key, 'page seconds', pointed.gap_seconds)
+    ) as event_at,
+    pointed.device_id,
+    if(pointed.number < pointed.login_at, null, pointed.account_id) as account_id,
     pointed.platform,
-    pointed.event_type,
+    coalesce(pointed.other_type, pointed.event_type) as event_type,
+    if(pointed.other_type is null and pointed.is_about_product, products.product_id, null) as product_id,
     if(
-        pointed.is_general or pointed.event_type = 'search',
-        null, 'R' || lpad(cast(pointed.shown_no as varchar), 4, '0')
-    ) as product_id,
-    if(pointed.is_nowhere, null, pointed.category) as category,
+        pointed.other_type in ('login', 'logout') or (pointed.other_type is null and pointed.event_type = 'home'),
+        null, pointed.category
+    ) as category,
     case
-        when pointed.event_type = 'search'
+        when pointed.other_type is null and pointed.event_type = 'search'
             then
                 case pick(pointed.event_key, 'search words', 4)
                     when 0 then products.color || ' ' || products.subcategory
@@ -126,4 +145,3 @@ select
     pointed.landed_on
 from pointed
 left join products on pointed.shown_no = products.product_no
-order by pointed.session_id, pointed.number, pointed.landed_on;

@@ -19,7 +19,7 @@ with others as (
 )
 
 select
-    'S' || lpad(cast(subscriptions.subscription_no as varchar), 8, '0') as subscription_id,
+    'S' || cast(subscriptions.subscription_no as varchar) as subscription_id,
     subscriptions.account_id,
     subscriptions.member_id,
     'person-' || cast(subscriptions.person_id as varchar) as person_id,

@@ -4,7 +4,7 @@
 -- gift_or_event (Black Friday, Christmas), irregular. campaign_id: the offer used, or without which it
 -- would not have happened (is_caused_by_offer).
 select
-    if(channel = 'store', 'X', 'O') || lpad(cast(occasion_id as varchar), 9, '0') as purchase_id,
+    if(channel = 'store', 'X', 'O') || cast(occasion_id as varchar) as purchase_id,
     'person-' || cast(person_id as varchar) as person_id,
     bought_on as purchased_on,
     kind,

@@ -2,7 +2,7 @@
 -- (is_leaked: the person was never assigned to the campaign). is_caused_by_offer: without the offer the
 -- purchase would not have happened; else it is one that the offer only made cheaper.
 select
-    'Q' || lpad(cast(occasions.occasion_id as varchar), 9, '0') as redemption_id,
+    'Q' || cast(occasions.occasion_id as varchar) as redemption_id,
     occasions.campaign_id,
     'person-' || cast(occasions.person_id as varchar) as person_id,
     redemptions.is_leaked,

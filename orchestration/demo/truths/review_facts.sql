@@ -3,7 +3,7 @@
 -- free), has_personal_data (an e-mail address or a phone number in its text), is_serial (one of ten by
 -- one person on one product), is_edited (delivered again).
 select
-    'V' || lpad(cast(reviews.review_no as varchar), 15, '0') as review_id,
+    'V' || cast(reviews.review_no as varchar) as review_id,
     'person-' || cast(any_value(reviews.person_id) as varchar) as person_id,
     any_value(products.product_id) as product_id,
     if(any_value(reviews.term_no) = 0, 'magic glow', any_value(review_terms.term)) as term,

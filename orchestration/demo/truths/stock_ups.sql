@@ -11,7 +11,7 @@ with following as (
 )
 
 select
-    if(channel = 'store', 'X', 'O') || lpad(cast(occasion_id as varchar), 9, '0') as purchase_id,
+    if(channel = 'store', 'X', 'O') || cast(occasion_id as varchar) as purchase_id,
     'person-' || cast(person_id as varchar) as person_id,
     bought_on as purchased_on,
     stock_factor,

@@ -6,7 +6,7 @@
 -- after it. is_closed_unsolved: closed by then without having been solved. priority_at_creation; final
 -- priority is the feed's. is_slow: opened in the slow period. topic: the true one, where the feed has none.
 select
-    'T' || lpad(cast(tickets.ticket_no as varchar), 11, '0') as ticket_id,
+    'T' || cast(tickets.ticket_no as varchar) as ticket_id,
     if(tickets.is_stranger, null, 'person-' || cast(tickets.person_id as varchar)) as person_id,
     coalesce(tickets.requester_email, tickets.requester_phone, tickets.account_id, tickets.order_id) is not null
     and not tickets.is_stranger as is_identifiable,

@@ -56,7 +56,7 @@ left join email_changes on records.person_id = email_changes.person_id
 union all
 
 select
-    'crm.contacts', 'T' || lpad(cast(test_no as varchar), 7, '0'), null, null, 'test_record',
+    'crm.contacts', 'T' || cast(test_no as varchar), null, null, 'test_record',
     null, null, 'junk', 'junk', null, 'junk', false
 from range(1, 2 + people_count() // 1000) as numbers (test_no)
 

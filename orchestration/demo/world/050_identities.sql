@@ -7,18 +7,18 @@
 create table identities as
 select
     people.person_id,
-    if(behaviours.is_online, 'A' || lpad(cast(people.person_id as varchar), 7, '0'), null) as account_id,
+    if(behaviours.is_online, 'A' || cast(people.person_id as varchar), null) as account_id,
     -- forgot the password, opened another one
     if(
         behaviours.is_online and draw(people.person_id, 'second account') < 0.04,
-        'B' || lpad(cast(people.person_id as varchar), 7, '0'), null
+        'B' || cast(people.person_id as varchar), null
     ) as second_account_id,
     case
         when behaviours.is_member and people.is_real then cast(people.real_household_id as varchar)
-        when behaviours.is_member then 'L' || lpad(cast(people.person_id as varchar), 7, '0')
+        when behaviours.is_member then 'L' || cast(people.person_id as varchar)
     end as member_id,
-    if(behaviours.is_subscriber, 'N' || lpad(cast(people.person_id as varchar), 7, '0'), null) as subscriber_id,
-    if(draw(people.person_id, 'contact') < 0.6, 'C' || lpad(cast(people.person_id as varchar), 7, '0'), null) as contact_id,
+    if(behaviours.is_subscriber, 'N' || cast(people.person_id as varchar), null) as subscriber_id,
+    if(draw(people.person_id, 'contact') < 0.6, 'C' || cast(people.person_id as varchar), null) as contact_id,
     if(
         draw(people.person_id, 'work email') < 0.15,
         plain(left(people.first_name, 1) || '.' || people.last_name) || cast(people.person_id as varchar) || '@work.example.com',

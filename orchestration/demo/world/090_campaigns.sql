@@ -3,7 +3,6 @@
 --
 -- utc_offsets(time_zone, local_date, early_hours, late_hours, hours_behind): what to add to a local
 --          time to get UTC, before and from three in the morning, and to get the retailer's time.
---          Millions of rows are turned to UTC by it, for `to_utc` takes some microseconds a row.
 -- promotions(promotion_id, promotion_no, starts_on, ends_on): 'P01'..
 -- campaigns(campaign_id, campaign_no, name, kind, mechanic, channel, category, coupon_code,
 --          starts_on, ends_on, window_start, window_end, contact_cost, is_random, is_null,
@@ -49,7 +48,7 @@ cross join generate_series(
 -- Ten days of every fortnight.
 create table promotions as
 select
-    'P' || lpad(cast(number as varchar), 2, '0') as promotion_id,
+    printf('P%02d', number) as promotion_id,
     cast(number as integer) as promotion_no,
     first_day() + cast(14 * number - 14 as integer) as starts_on,
     first_day() + cast(14 * number - 5 as integer) as ends_on

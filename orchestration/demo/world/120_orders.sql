@@ -28,10 +28,10 @@ where occasions.channel = 'store';
 create view receipts as
 select
     occasion_id,
-    'X' || lpad(cast(occasion_id as varchar), 9, '0') as receipt_id,
+    'X' || cast(occasion_id as varchar) as receipt_id,
     landed_on,
     -- as in `identities`
-    'L' || lpad(cast(member_no as varchar), 7, '0') as member_id,
+    'L' || cast(member_no as varchar) as member_id,
     'S' || lpad(cast(store_no as varchar), 2, '0') as store_id,
     sold_at
 from receipt_facts;
@@ -139,10 +139,10 @@ inner join cities on pick(told.occasion_id, 'gift city', 56) = cities.city_no;
 create view orders as
 select
     occasion_id,
-    'O' || lpad(cast(occasion_id as varchar), 9, '0') as order_id,
+    'O' || cast(occasion_id as varchar) as order_id,
     person_id,
     -- as in `identities`; who has two accounts orders under the first
-    if(is_guest, 'G' || lpad(cast(occasion_id as varchar), 9, '0'), 'A' || lpad(cast(person_id as varchar), 7, '0')) as account_id,
+    if(is_guest, 'G' || cast(occasion_id as varchar), 'A' || cast(person_id as varchar)) as account_id,
     landed_on,
     bought_on as ordered_on,
     bought_at as ordered_at,
@@ -162,7 +162,7 @@ select
     paid_on,
     shipped_on,
     ended_on,
-    lpad(cast(postcode_no as varchar), 5, '0') as shipping_postcode,
+    cast(postcode_no as varchar) as shipping_postcode,
     is_gift,
     is_sent_elsewhere
 from order_facts;
@@ -245,8 +245,8 @@ counted as (
 )
 
 select
-    'T' || lpad(cast(occasion_id as varchar), 9, '0') || '-' || cast(part_no as varchar) as return_id,
-    'O' || lpad(cast(occasion_id as varchar), 9, '0') as order_id,
+    'T' || cast(occasion_id as varchar) || '-' || cast(part_no as varchar) as return_id,
+    'O' || cast(occasion_id as varchar) as order_id,
     occasion_id,
     person_id,
     cast(line_number as integer) as line_number,

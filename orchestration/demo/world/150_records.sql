@@ -137,13 +137,13 @@ with known as (
     union all
 
     -- typed anew because nobody looked: 6 % of the contacts twice, a few three times
-    select person_id, 'crm.contacts', 'K' || lpad(cast(person_id as varchar), 7, '0'), 1
+    select person_id, 'crm.contacts', 'K' || cast(person_id as varchar), 1
     from identities
     where contact_id is not null and draw(person_id, 'second contact') < 0.06
 
     union all
 
-    select person_id, 'crm.contacts', 'J' || lpad(cast(person_id as varchar), 7, '0'), 2
+    select person_id, 'crm.contacts', 'J' || cast(person_id as varchar), 2
     from identities
     where contact_id is not null and draw(person_id, 'second contact') < 0.006
 
@@ -260,7 +260,7 @@ timed as (
     select
         occasions.person_id,
         'shop.accounts',
-        'G' || lpad(cast(occasions.occasion_id as varchar), 9, '0'),
+        'G' || cast(occasions.occasion_id as varchar),
         7,
         occasions.occasion_id * 8 + 7,
         people.time_zone,

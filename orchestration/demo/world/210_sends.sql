@@ -5,11 +5,11 @@
 -- day_seconds(key, purpose, daypart): a time of day in seconds; 70 % of it within a favourite daypart.
 -- addressees(person_id, channel_no, address, from_on, unsubscribed_at, until_at, first_day_no, gap_days,
 --          stops_after, is_machine, is_dead, click_rate, left_on, favourite_daypart, zone_no): who
---          is written to by which channel. is_machine: every e-mail is opened by a machine within
---          seconds. is_dead: the address does not exist, everything bounces.
--- sends(send_id, person_id, channel_no, address, sent_at, landed_on, campaign_id, is_bounced, is_machine):
---          address: e-mail or phone, as the sender knows it
--- reactions(send_id, person_id, channel_no, address, kind, reacted_at, landed_on, campaign_id): kind 'opened'
+--          is written to by which channel. address: e-mail or phone, as the sender knows it.
+--          is_machine: every e-mail is opened by a machine within seconds. is_dead: the address
+--          does not exist, everything bounces.
+-- sends(send_id, person_id, channel_no, sent_at, landed_on, campaign_id, is_bounced, is_machine)
+-- reactions(send_id, person_id, channel_no, kind, reacted_at, landed_on, campaign_id): kind 'opened'
 --          (by a person), 'clicked', 'replied', 'unsubscribed' or 'complained'.
 
 -- Rates. E-mails go out every four weeks, texts and push notifications every five; texts to
@@ -133,7 +133,7 @@ inner join behaviours on keyed.person_id = behaviours.person_id
 inner join people on keyed.person_id = people.person_id
 inner join zones on people.time_zone = zones.time_zone;
 
-create table sends_in_order as
+create table sends as
 with planned as (
 
     select
@@ -234,24 +234,6 @@ from timed
 where until_at is null or sent_at < until_at
 -- in the order of the deliveries, so that each reads only its own part
 order by landed_on, send_id;
-
--- The address is put on afterwards: what is sorted stays narrow, and each delivery finds it at hand.
-create table sends as
-select
-    sends_in_order.send_id,
-    sends_in_order.person_id,
-    sends_in_order.channel_no,
-    addressees.address,
-    sends_in_order.sent_at,
-    sends_in_order.landed_on,
-    sends_in_order.campaign_id,
-    sends_in_order.is_bounced,
-    sends_in_order.is_machine
-from sends_in_order
-inner join addressees
-    on sends_in_order.person_id = addressees.person_id and sends_in_order.channel_no = addressees.channel_no;
-
-drop table sends_in_order;
 
 create table reactions as
 with delivered as (
@@ -408,13 +390,11 @@ select
     landed.send_id,
     cast(landed.person_id as integer) as person_id,
     cast(landed.channel_no as tinyint) as channel_no,
-    addressees.address,
     landed.kind,
     landed.reacted_at,
     -- one in a hundred comes a day or two later
     landed.happened_on + cast(if(landed.late_draw < 0.01, 1 + floor(landed.late_draw * 200), 0) as integer) as landed_on,
     landed.campaign_id
 from landed
-inner join addressees on landed.person_id = addressees.person_id and landed.channel_no = addressees.channel_no
 where landed.happened_on <= last_day()
 order by landed_on, send_id, kind;

@@ -15,7 +15,9 @@
 --          1e12 + .. anonymous, 2e12 + .. bots, 3e12 + .. kiosks in stores.
 -- device_id(device_key): as the tracker knows it.
 -- bots(device_key, night, burst_on)
--- script_events(script, choice_no, event_type): four choices for each of the first five events
+-- scripts(script, script_no, is_about_order): what a visit is for
+-- script_events(choice_key, event_type, is_about_product): four choices for each of the first five
+--          events; script_no * 20 + 4 * place + choice
 
 -- Rates. A quarter of all visits are strangers', 2 % of the visits come one to three days late,
 -- 0.5 % are delivered twice, 0.2 % have a wrong clock, 1.5 % of those that lead to nothing happen
@@ -24,7 +26,7 @@
 create macro device_id(device_key) as
     case
         when device_key >= 3000000000000 then 'kiosk-S' || lpad(cast(device_key - 3000000000000 as varchar), 2, '0')
-        else lower(lpad(hex(hash(hash(device_key, 'device', seed()))), 16, '0'))
+        else lower(hex(hash(hash(device_key, hash('device', seed())))))
     end;
 
 create macro referrer_of(favourite, r) as
@@ -397,11 +399,7 @@ drop table journey_sessions;
 drop table click_sessions;
 
 -- What is done at each place of a script: four choices a place.
-create table script_events as
-select
-    script,
-    unnest(range(20)) as choice_no,
-    unnest(string_split(events, ' ')) as event_type
+create temp table script_plans as
 from (
     values
     ('explore', 'home category_view search inspiration_view category_view category_view search inspiration_view category_view search inspiration_view video_play category_view inspiration_view search category_view category_view inspiration_view search category_view'),
@@ -413,4 +411,33 @@ from (
     ('after', 'order_status order_status order_status order_status order_status order_status write_review return_start order_status order_status order_status order_status order_status order_status order_status order_status order_status order_status order_status order_status'),
     ('click', 'category_view category_view inspiration_view home product_view product_view product_view product_view product_view product_view review_read product_view product_view product_view product_view product_view product_view product_view product_view product_view'),
     ('bot', 'product_view product_view product_view category_view product_view product_view product_view category_view product_view product_view product_view category_view product_view product_view product_view category_view product_view product_view search category_view')
-) as plan (script, events);
+) as plans (script, events);
+
+create table scripts as
+select
+    script,
+    cast(row_number() over (order by script) as integer) as script_no,
+    script in ('checkout', 'buy', 'after') as is_about_order
+from script_plans;
+
+create table script_events as
+with choices as (
+
+    select
+        script,
+        unnest(range(20)) as choice_no,
+        unnest(string_split(events, ' ')) as event_type
+    from script_plans
+
+)
+
+select
+    cast(scripts.script_no * 20 + choices.choice_no as integer) as choice_key,
+    choices.event_type,
+    choices.event_type not in (
+        'home', 'search', 'inspiration_view', 'video_play', 'category_view', 'view_cart', 'coupon_lookup'
+    ) as is_about_product
+from choices
+inner join scripts on choices.script = scripts.script;
+
+drop table script_plans;

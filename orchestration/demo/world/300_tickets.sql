@@ -419,7 +419,7 @@ select
         when known.slot = 3 then null
         -- no area code 555 belongs to anybody
         when known.is_stranger and known.channel = 'phone'
-            then '+1555' || lpad(cast(2000000 + pick(known.ticket_no, 'stranger phone', 7999999) as varchar), 7, '0')
+            then '+1555' || cast(2000000 + pick(known.ticket_no, 'stranger phone', 7999999) as varchar)
         when known.is_stranger then null
         -- a few callers withhold their number
         when (known.channel = 'phone' and known.phone_draw < 0.96) or known.phone_draw < 0.15

@@ -16,33 +16,45 @@ with latest as (
         cursor='event_at'
     ) }}
 
+),
+
+believed as (
+
+    -- the clock is the device's: what comes from after its delivery, with a day's grace, or from
+    -- long before it, is suspect. Once per load date, because zones are slow to convert
+    select
+        _load_date,
+        {{ utc_start_of("_load_date - interval '30' day") }} as believed_from,
+        {{ utc_start_of("_load_date + interval '2' day") }} as believed_until
+    from latest
+    group by _load_date
+
 )
 
 select
     -- ids
-    event_id,
-    {{ clean_text('device_id') }} as device_id,
-    {{ clean_text('account_id') }} as account_id,
-    {{ clean_text('product_id') }} as product_id,
-    {{ clean_text('campaign_id') }} as campaign_id,
+    latest.event_id,
+    {{ clean_text('latest.device_id') }} as device_id,
+    {{ clean_text('latest.account_id') }} as account_id,
+    {{ clean_text('latest.product_id') }} as product_id,
+    {{ clean_text('latest.campaign_id') }} as campaign_id,
 
     -- properties
-    {{ clean_text('platform') }} as platform,
-    lower({{ clean_text('event_type') }}) as event_type,
-    {{ clean_text('category') }} as category,
-    {{ clean_text('search_term') }} as search_term,
-    lower({{ clean_text('referrer_channel') }}) as referrer_channel,
+    {{ clean_text('latest.platform') }} as platform,
+    lower({{ clean_text('latest.event_type') }}) as event_type,
+    {{ clean_text('latest.category') }} as category,
+    {{ clean_text('latest.search_term') }} as search_term,
+    lower({{ clean_text('latest.referrer_channel') }}) as referrer_channel,
 
     -- timestamps
-    event_at,
-    -- the clock is the device's: what comes from after its delivery, with a day's grace, or from
-    -- long before it, is suspect
-    event_at >= {{ utc_start_of("_load_date + interval '2' day") }}
-    or event_at < {{ utc_start_of("_load_date - interval '30' day") }} as is_clock_skewed,
+    latest.event_at,
+    latest.event_at >= believed.believed_until
+    or latest.event_at < believed.believed_from as is_clock_skewed,
 
     -- lineage
-    _load_date,
-    _source_file,
-    _line_number,
-    _raw_version
+    latest._load_date,
+    latest._source_file,
+    latest._line_number,
+    latest._raw_version
 from latest
+inner join believed on latest._load_date = believed._load_date

@@ -1,0 +1,3 @@
+-- depends_on: {{ ref('int_identity__clusters') }}
+select fingerprint
+from {{ ref('int_identity__build') }}
