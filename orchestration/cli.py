@@ -158,6 +158,44 @@ def status(options: argparse.Namespace, where: Settings) -> int:
     return 0
 
 
+def explain(options: argparse.Namespace, where: Settings) -> int:
+    """`insights explain`: why one customer is one."""
+    from orchestration import explanation
+
+    try:
+        lines = explanation.explain(where, options.who, with_values=options.values)
+    except explanation.ExplanationError as error:
+        raise UsageError(str(error)) from error
+    for line in lines:
+        print(line)
+    return 0
+
+
+def what_if(options: argparse.Namespace, where: Settings) -> int:
+    """`insights what-if`: who would be merged and split by other rules of identity."""
+    from orchestration import identity_review
+    from orchestration.progress import counted
+
+    try:
+        rehearsal = identity_review.what_if(
+            where,
+            variables=identity_review.parse_variables(options.variables),
+            weights=options.weights,
+            overrides=options.overrides,
+            changes_to=options.csv,
+            shown=options.shown,
+        )
+    except identity_review.ReviewError as error:
+        raise UsageError(str(error)) from error
+    for note in rehearsal.notes:
+        print(note)
+    for line in rehearsal.difference.lines():
+        print(line)
+    if options.csv:
+        print(f"\n{counted(rehearsal.difference.changed_count, 'record')} in {options.csv}")
+    return 0
+
+
 def _days(options: argparse.Namespace, where: Settings, pending: list[date]) -> tuple[date, date]:
     """The days asked for; else those with landed files that are not loaded; else the newest."""
     from orchestration import raw, runs
@@ -258,7 +296,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[..., int], text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+        brief = text.partition(". ")[0].partition(":")[0]
+        added = commands.add_parser(name, help=brief, description=f"{text}.")
         added.set_defaults(command=command)
         added.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
         return added
@@ -280,6 +319,49 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--port", type=int, default=3000)
     back = add("rollback", rollback, "make an older publication current")
     back.add_argument("generation", nargs="?", help="default: the one before the current")
+    why = add(
+        "explain",
+        explain,
+        "why one customer is one: its records, the links that hold them together and what each "
+        "field weighs, who was close and what keeps them apart, overrides and history. Fields are "
+        "told as levels of agreement, never as values, since a terminal's scrollback is a log",
+    )
+    why.add_argument(
+        "who", help="a customer_id, retired ones too, or a source record as crm.contacts:C0012"
+    )
+    why.add_argument(
+        "--values",
+        action="store_true",
+        help="also print what was compared: names, e-mails, phones, addresses; for those who may "
+        "read the warehouse's schema vault",
+    )
+    rehearse = add(
+        "what-if",
+        what_if,
+        "run identity with other rules in a scratch folder, and print who would be merged and "
+        "split. Nothing of the home is changed. The scratch holds names and contacts; it lies in "
+        "the system's folder for temporary files (TMPDIR) and is removed at the end",
+    )
+    rehearse.add_argument(
+        "--weights", type=Path, metavar="FILE", help="instead of seeds/identity_weights.csv"
+    )
+    rehearse.add_argument(
+        "--overrides", type=Path, metavar="FILE", help="instead of seeds/identity_overrides.csv"
+    )
+    rehearse.add_argument(
+        "--set",
+        dest="variables",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="instead of a rule identity_* of dbt_project.yml; may be given several times",
+    )
+    rehearse.add_argument(
+        "--shown", type=int, default=10, metavar="N", help="how many merges and splits to print"
+    )
+    rehearse.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write every record whose cluster would differ"
+    )
     yes = add("accept", accept, "let the next run publish what a gate has stopped")
     yes.add_argument("what", choices=("identity", "customers", "purchases", "ledger"))
     yes.add_argument("--reason", required=True, help="why; kept in the ledger")

@@ -9,6 +9,7 @@ import dagster as dg
 from orchestration import (
     checks,
     feeds,
+    identity_review,
     ledger,
     progress,
     publish,
@@ -27,7 +28,7 @@ def defs() -> dg.Definitions:
 
 
 def build() -> dg.Definitions:
-    """Put feeds, stations, gates, publication, job, schedule and sensor together."""
+    """Put feeds, stations, gates, publication, jobs, schedules and sensor together."""
     with warnings.catch_warnings():
         # single-run backfills are what Dagster calls beta
         warnings.simplefilter("ignore", dg.BetaWarning)
@@ -49,14 +50,15 @@ def _assemble() -> dg.Definitions:
                 transform.build_station(station, manifest, translator)
                 for station in transform.STATIONS
             ),
+            identity_review.build_asset(),
             publish.build_asset(manifest),
         ],
         asset_checks=[
             checks.station_checks(station, runs.as_of, publish.published_row_counts)
             for station in transform.STATIONS
         ],
-        jobs=[schedules.daily_job],
-        schedules=[schedules.build_schedule()],
+        jobs=[schedules.daily_job, schedules.review_job],
+        schedules=[schedules.build_schedule(), schedules.build_review_schedule(where)],
         sensors=[schedules.build_sensor(where, contracts)],
         resources={"run_lock": runs.run_lock},
         loggers={"progress": progress.progress_logger, "console": dg.colored_console_logger},

@@ -5,9 +5,11 @@ Nothing here reads or writes data.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -21,6 +23,10 @@ FIRST_DAY = date(2017, 1, 1)
 
 FULL_REFRESH_TAG = "insights/full_refresh"
 """Set to `true` on a run, incremental tables are rebuilt from raw: after a change of their SQL."""
+
+
+READERS_SECONDS = 30.0
+"""How long a run waits for who only reads the warehouse, which takes a second or two."""
 
 
 class AlreadyRunning(Exception):
@@ -67,22 +73,65 @@ def as_of(
 def lock(where: Settings) -> Iterator[None]:
     """Hold the home for one run; the kernel lets go of it even when the process is killed.
 
-    Raises AlreadyRunning at once when another process holds it.
+    Raises AlreadyRunning at once when another process holds it; who only reads is waited for.
     """
     where.home.mkdir(parents=True, exist_ok=True)
     with where.run_lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise AlreadyRunning(
-                f"Another run (process {file.read().strip() or 'unknown'}) is writing "
-                f"{where.home}; nothing was started. Wait for it to end and try again."
-            ) from None
+        _take(file, where)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+@contextmanager
+def reading(where: Settings) -> Iterator[None]:
+    """Keep runs from writing while the warehouse is read; several may read at once.
+
+    Hold it for a second or two: a run that begins meanwhile waits. Raises AlreadyRunning at once
+    when a run holds the home.
+    """
+    with where.run_lock.open("r" if where.run_lock.exists() else "a+") as file:
+        if not _shared(file):
+            raise _turned_away(file, where)
+        yield
+
+
+def _take(file: TextIO, where: Settings) -> None:
+    patience = time.monotonic() + READERS_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # readers share it with us, a run does not
+            if not _shared(file):
+                raise _turned_away(file, where) from None
+            fcntl.flock(file, fcntl.LOCK_UN)
+            if time.monotonic() > patience:
+                raise AlreadyRunning(
+                    f"Somebody has been reading the warehouse of {where.home} for "
+                    f"{READERS_SECONDS:.0f} seconds (insights explain or what-if); nothing was "
+                    "started. Wait for it to end and try again."
+                ) from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _shared(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _turned_away(file: TextIO, where: Settings) -> AlreadyRunning:
+    file.seek(0)
+    return AlreadyRunning(
+        f"Another run (process {file.read().strip() or 'unknown'}) is writing "
+        f"{where.home}; nothing was started. Wait for it to end and try again."
+    )
 
 
 @dg.resource(description="Holds INSIGHTS_HOME for the run, and clears up after killed runs.")

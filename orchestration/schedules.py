@@ -1,4 +1,4 @@
-"""When the pipeline runs: the daily job, its schedule and the sensor for newly landed days.
+"""When the pipeline runs: the daily job, its schedule and sensor, and the weekly review.
 
 What a run does is in the assets; nothing here touches data.
 """
@@ -11,19 +11,29 @@ from dagster._core.definitions.partitions.partitioned_schedule import (
     UnresolvedPartitionedAssetScheduleDefinition,
 )
 
-from orchestration import raw, runs, settings
+from orchestration import identity_review, raw, runs, settings
 from orchestration.feeds import Feed
 from orchestration.settings import Settings
 
 JOB = "daily"
+REVIEW_JOB = "identity_review"
+
+_REVIEW = dg.AssetSelection.assets(identity_review.ASSET_KEY)
 
 daily_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - _REVIEW,
     description="Everything, from landed files to published marts, for one day or a range of days.",
     executor_def=dg.in_process_executor,
 )
 """One process for all steps: DuckDB has one writer, and a process per step costs seconds each."""
+
+review_job = dg.define_asset_job(
+    REVIEW_JOB,
+    selection=_REVIEW,
+    description="Identity rebuilt from nothing in a scratch home and compared; changes nothing.",
+    executor_def=dg.in_process_executor,
+)
 
 
 def range_tags(first: date, last: date, *, full_refresh: bool = False) -> dict[str, str]:
@@ -41,6 +51,16 @@ def build_schedule() -> dg.ScheduleDefinition | UnresolvedPartitionedAssetSchedu
         daily_job,
         hour_of_day=5,
         description="Loads yesterday's files at five in the morning, reporting time zone.",
+    )
+
+
+def build_review_schedule(where: Settings) -> dg.ScheduleDefinition:
+    """Every Sunday, late enough that a run of that day is over and long before Monday's."""
+    return dg.ScheduleDefinition(
+        job=review_job,
+        cron_schedule="0 23 * * 0",
+        execution_timezone=where.timezone,
+        description="Reviews identity on Sundays at eleven at night, reporting time zone.",
     )
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
+import yaml
 
 from orchestration import ledger, runs, settings
 from orchestration.progress import counted
@@ -162,12 +163,24 @@ def build_translator() -> "DagsterDbtTranslator":
     return StationTranslator(TranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
+def project_variables() -> dict[str, Any]:
+    """The variables of `dbt_project.yml`: the rules of the models, by name."""
+    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    variables: dict[str, Any] = project["vars"]
+    return variables
+
+
 def invoke(
-    where: Settings, as_of: date, arguments: Sequence[str], keep: Any = None
+    where: Settings,
+    as_of: date,
+    arguments: Sequence[str],
+    keep: Any = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> "dbtRunnerResult":
     """Run one dbt command in this process, with the settings and the run's day.
 
-    dbt's connections are closed afterwards, so that the next step finds the warehouse free.
+    `variables` stand in for those of the same name in `dbt_project.yml`. dbt's connections are
+    closed afterwards, so that the next step finds the warehouse free.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
@@ -180,7 +193,7 @@ def invoke(
         # dbt would write its whole manifest again for every station
         "--no-write-json",
         "--vars",
-        json.dumps({"as_of": as_of.isoformat()}),
+        json.dumps({**(variables or {}), "as_of": as_of.isoformat()}),
     ]
     try:
         with environment(where):
@@ -488,6 +501,14 @@ def _explain(where: Settings, outcome: "dbtRunnerResult") -> str:
     others = [sentence.split(" ", 1)[0].rstrip(":") for sentence in sentences[1:]]
     more = f" Also: {', '.join(others)}." if others else ""
     return f"{sentences[0]}{more} Nothing was published; the last good version stays current."
+
+
+def failure_reason(outcome: "dbtRunnerResult") -> str:
+    """Why a dbt command failed: the first model that could not be built, no value of the data."""
+    for result in getattr(outcome.result, "results", None) or []:
+        if result.status == "error":
+            return f"{result.node.name} could not be built: {_first_line(result.message)}"
+    return f"dbt could not run: {_first_line(str(outcome.exception or 'no node failed'))}"
 
 
 def _tested(node: Any) -> str:

@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("ledger",),
     ("transform",),
-    ("publish",),
+    ("publish", "explanation", "identity_review"),
     ("schedules",),
     ("definitions",),
     ("cli",),

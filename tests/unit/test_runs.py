@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, tzinfo
@@ -225,6 +226,37 @@ def test_another_process_is_named_and_its_lock_ends_with_it(where: Settings) -> 
         other.wait()
         with runs.lock(where):
             assert where.run_lock.read_text() == str(os.getpid())
+
+
+# who only reads
+
+
+def test_several_may_read_at_once_but_not_while_a_run_writes(where: Settings) -> None:
+    turned_away = pytest.raises(AlreadyRunning, match=f"process {os.getpid()}")
+    with runs.lock(where), turned_away, runs.reading(where):
+        pass
+    with runs.reading(where), runs.reading(where):
+        pass
+
+
+def test_a_run_waits_for_who_reads(where: Settings) -> None:
+    with runs.lock(where):
+        pass
+    reader = runs.reading(where)
+    reader.__enter__()
+    threading.Timer(0.3, reader.__exit__, (None, None, None)).start()
+    with runs.lock(where):
+        assert where.run_lock.read_text() == str(os.getpid())
+
+
+def test_a_run_does_not_wait_for_ever(where: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "READERS_SECONDS", 0.1)
+    with runs.lock(where):
+        pass
+    with runs.reading(where):
+        assert "reading the warehouse" in refusal(where)
+    with runs.lock(where):
+        pass
 
 
 # the lock as Dagster's resource
