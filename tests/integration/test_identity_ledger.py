@@ -254,7 +254,7 @@ def test_an_override_is_named_as_the_cause(
     ) == [("merged", "new_data"), ("split", "override")]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_any_history_keeps_its_promises(identity: Identity, seed: int) -> None:
     """Random partitions of records that come and go, checked against rules stated in Python."""
     chance = random.Random(seed)
@@ -410,6 +410,21 @@ def test_what_was_built_on_an_older_version_is_not_committed(identity: Identity)
         ledger.commit(identity.where, run_id="r", as_of=identity.day, generation="x")
 
 
+def test_a_ledger_ahead_of_what_is_published_is_where_the_next_run_goes_on(
+    identity: Identity,
+) -> None:
+    """Killed after the ledger's rename and before the switch."""
+    identity.step("a", "b")
+    identity.build("ab", "c")
+    built = identity.customers()
+    identity.day -= timedelta(days=1)
+    ledger.commit(identity.where, run_id="r", as_of=identity.day, generation="lost")
+    changes = "select * from identity.identity_changes order by all"
+    made = identity.ask(changes)
+    assert identity.step("ab", "c") == built
+    assert identity.ask(changes) == made
+
+
 def test_old_versions_go_and_none_is_left_half_done(identity: Identity) -> None:
     half = identity.where.ledger / ".00000002"
     half.mkdir(parents=True)
@@ -497,6 +512,8 @@ cli.main(["run"])
 """
 
 
+# Slow, as those below: several whole runs each. The same is asked in steps above.
+@pytest.mark.slow
 def test_killed_between_ledger_and_switch_the_next_run_ends_the_same(
     loaded: Tenant, new_tenant: Callable[[str], Tenant]
 ) -> None:
@@ -523,6 +540,7 @@ def test_killed_between_ledger_and_switch_the_next_run_ends_the_same(
     assert len(_ids(loaded)) == MEMBERS + 1
 
 
+@pytest.mark.slow
 def test_rolling_back_forgets_no_id(loaded: Tenant) -> None:
     loaded.land_day(NEXT)
     newcomer = {"member_id": "new", "updated_at": f"{NEXT}T00:00:00Z"}
@@ -536,6 +554,7 @@ def test_rolling_back_forgets_no_id(loaded: Tenant) -> None:
     assert loaded.marts() == with_newcomer
 
 
+@pytest.mark.slow
 def test_customers_that_went_away_are_published_once_somebody_accepts_it(tenant: Tenant) -> None:
     tenant.land_world(2)
     extra = [{"member_id": f"x{n}", "updated_at": f"{FIRST_DAY}T00:00:00Z"} for n in range(6)]
@@ -559,6 +578,7 @@ def test_customers_that_went_away_are_published_once_somebody_accepts_it(tenant:
     assert _ids(tenant) == before
 
 
+@pytest.mark.slow
 def test_a_publication_without_its_ledger_stops_the_run(loaded: Tenant) -> None:
     before = _ids(loaded)
     shutil.rmtree(loaded.home / "ledger")

@@ -32,16 +32,16 @@ intervals as (
         valid_from,
         valid_to,
         assigned_at,
-        assigned_in,
-        count(*) over (partition by record_key) as interval_count
+        assigned_in
     from {{ source('ledger', 'assignments') }}
 
 ),
 
 known_records as (
 
-    select distinct record_key
+    select record_key, count(*) as interval_count
     from intervals
+    group by record_key
 
 ),
 
@@ -57,7 +57,7 @@ lasting as (
         assignments.link_rule,
         assignments.link_weight,
         case
-            when intervals.interval_count = 1
+            when known_records.interval_count = 1
                 then least(assignments.first_seen_at, intervals.assigned_at)
             else intervals.valid_from
         end as valid_from,
@@ -69,6 +69,7 @@ lasting as (
         on
             intervals.record_key = assignments.record_key
             and intervals.customer_id = assignments.customer_id
+    inner join known_records on intervals.record_key = known_records.record_key
     where intervals.valid_to is null
 
 ),

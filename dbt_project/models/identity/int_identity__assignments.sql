@@ -58,18 +58,39 @@ members as (
 
 ),
 
+records_with_past as (
+
+    select record_key, min(assigned_in) as first_assigned_in
+    from intervals
+    group by record_key
+    having count(*) > 1
+
+),
+
 held as (
 
-    -- every customer a record ever belonged to
+    -- every customer a record ever belonged to; most had but one
     select
-        record_key,
-        customer_id,
-        bool_or(valid_to is null) as is_open,
-        min(assigned_at) as held_since,
-        max(assigned_in) as last_assigned_in,
-        min(assigned_in) = min(min(assigned_in)) over (partition by record_key) as is_first
+        intervals.record_key,
+        intervals.customer_id,
+        intervals.valid_to is null as is_open,
+        true as is_first,
+        intervals.assigned_at as held_since,
+        intervals.assigned_in as last_assigned_in
     from intervals
-    group by record_key, customer_id
+    left join records_with_past on intervals.record_key = records_with_past.record_key
+    where records_with_past.record_key is null
+    union all
+    select
+        intervals.record_key,
+        intervals.customer_id,
+        bool_or(intervals.valid_to is null) as is_open,
+        min(intervals.assigned_in) = records_with_past.first_assigned_in as is_first,
+        min(intervals.assigned_at) as held_since,
+        max(intervals.assigned_in) as last_assigned_in
+    from intervals
+    inner join records_with_past on intervals.record_key = records_with_past.record_key
+    group by intervals.record_key, intervals.customer_id, records_with_past.first_assigned_in
 
 ),
 
@@ -95,29 +116,60 @@ claims as (
 
 ),
 
-choices as (
+split_customers as (
 
-    -- a split: the largest part keeps the id
-    select customer_id, cluster_key
+    select customer_id
     from claims
     where open_count > 0
+    group by customer_id
+    having count(*) > 1
+
+),
+
+choices as (
+
+    select claims.customer_id, claims.cluster_key
+    from claims
+    left join split_customers on claims.customer_id = split_customers.customer_id
+    where claims.open_count > 0 and split_customers.customer_id is null
+    union all
+    -- a split: the largest part keeps the id
+    select claims.customer_id, claims.cluster_key
+    from claims
+    inner join split_customers on claims.customer_id = split_customers.customer_id
+    where claims.open_count > 0
     qualify row_number() over (
-        partition by customer_id
+        partition by claims.customer_id
         order by
-            own_open_count desc,
-            open_count desc,
-            held_since asc,
-            first_seen_at asc,
-            smallest_record_key asc
+            claims.own_open_count desc,
+            claims.open_count desc,
+            claims.held_since asc,
+            claims.first_seen_at asc,
+            claims.smallest_record_key asc
     ) = 1
+
+),
+
+merged_clusters as (
+
+    select cluster_key
+    from choices
+    group by cluster_key
+    having count(*) > 1
 
 ),
 
 kept as (
 
+    select choices.cluster_key, choices.customer_id
+    from choices
+    left join merged_clusters on choices.cluster_key = merged_clusters.cluster_key
+    where merged_clusters.cluster_key is null
+    union all
     -- a merge: the oldest id survives
     select choices.cluster_key, choices.customer_id
     from choices
+    inner join merged_clusters on choices.cluster_key = merged_clusters.cluster_key
     inner join known_customers on choices.customer_id = known_customers.customer_id
     qualify row_number() over (
         partition by choices.cluster_key
