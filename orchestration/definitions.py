@@ -15,6 +15,7 @@ from orchestration import (
     runs,
     schedules,
     settings,
+    training,
     transform,
 )
 
@@ -48,12 +49,13 @@ def _assemble() -> dg.Definitions:
                 for station in transform.STATIONS
             ),
             publish.build_asset(manifest),
+            training.build_asset(),
         ],
         asset_checks=[
             checks.station_checks(station, runs.as_of, publish.published_row_counts)
             for station in transform.STATIONS
         ],
-        jobs=[schedules.daily_job],
+        jobs=[schedules.daily_job, schedules.training_job],
         schedules=[schedules.build_schedule()],
         sensors=[schedules.build_sensor(where, contracts)],
         resources={"run_lock": runs.run_lock},

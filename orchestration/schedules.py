@@ -11,19 +11,28 @@ from dagster._core.definitions.partitions.partitioned_schedule import (
     UnresolvedPartitionedAssetScheduleDefinition,
 )
 
-from orchestration import raw, runs, settings
+from orchestration import raw, runs, settings, training
 from orchestration.feeds import Feed
 from orchestration.settings import Settings
 
 JOB = "daily"
+TRAINING_JOB = "train_weights"
 
 daily_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(training.ASSET_KEY),
     description="Everything, from landed files to published marts, for one day or a range of days.",
     executor_def=dg.in_process_executor,
 )
 """One process for all steps: DuckDB has one writer, and a process per step costs seconds each."""
+
+
+training_job = dg.define_asset_job(
+    TRAINING_JOB,
+    selection=dg.AssetSelection.assets(training.ASSET_KEY),
+    description="Learns the identity station's match weights from the warehouse. On demand only.",
+    executor_def=dg.in_process_executor,
+)
 
 
 def range_tags(first: date, last: date, *, full_refresh: bool = False) -> dict[str, str]:

@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("raw",),  # with its gate, which runs inside the asset
     ("runs",),
     ("transform",),
-    ("publish",),
+    ("publish", "training"),
     ("schedules",),
     ("definitions",),
     ("cli",),
