@@ -120,6 +120,7 @@ def test_what_agrees_more_often_in_one_person_weighs_more(tmp_path: Path) -> Non
     assert strangers.u_probability < 0.001
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_files(tmp_path: Path) -> None:
     first, second = learn(tmp_path / "a"), learn(tmp_path / "b")
     assert (tmp_path / "a/weights.csv").read_bytes() == (tmp_path / "b/weights.csv").read_bytes()
@@ -130,6 +131,7 @@ def test_the_same_records_give_the_same_files(tmp_path: Path) -> None:
     assert set(differences) == {"0.000"}
 
 
+@pytest.mark.slow
 def test_what_was_never_seen_keeps_its_weight(tmp_path: Path) -> None:
     before = learn(tmp_path)
     after = learn(tmp_path, birth_date="cast(null as date)")
