@@ -97,6 +97,41 @@ def demo(options: argparse.Namespace, where: Settings) -> int:
     return 0
 
 
+def train_weights(options: argparse.Namespace, where: Settings) -> int:
+    """`insights train-weights`: learn the match weights from the records of the last run."""
+    from orchestration import runs, schedules, training
+
+    training.need_splink()
+    with runs.lock(where):
+        pass  # as for a run
+    print("Learning match weights (minutes)", flush=True)
+    with _instance(where) as instance:
+        from orchestration import definitions
+
+        job = definitions.build().resolve_job_def(schedules.TRAINING_JOB)
+        result = job.execute_in_process(
+            instance=instance,
+            run_config={
+                "loggers": {"progress": {}},
+                "ops": {
+                    training.ASSET_KEY.to_python_identifier(): {
+                        "config": {"trained_from": options.trained_from}
+                    }
+                },
+            },
+            raise_on_error=options.debug,
+        )
+    if not result.success:
+        return 1
+    (event,) = result.get_asset_materialization_events()
+    said = event.materialization.metadata
+    if said["kept"].value:
+        print(f"  kept       {said['kept'].value}")
+    print(f"  weights    {training.SEED}, version {said['version'].value}")
+    print(f"  look at    {said['reports'].value} before committing the seed")
+    return 0
+
+
 def ui(options: argparse.Namespace, where: Settings) -> int:
     """`insights ui`: the Dagster UI on 127.0.0.1, until it is stopped."""
     os.environ["DAGSTER_HOME"] = str(_dagster_home(where))
@@ -315,6 +350,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     writer.add_argument("--days", type=int, metavar="N", help="how many days from 2017-01-01 on")
     writer.add_argument("--seed", type=int, metavar="N", help="another seed, another retailer")
+    trainer = add("train-weights", train_weights, "learn the match weights from the last run")
+    trainer.add_argument(
+        "--from",
+        dest="trained_from",
+        default="",
+        metavar="TEXT",
+        help="what the records are, for the seed; default: how many",
+    )
     server = add("ui", ui, "the Dagster UI on 127.0.0.1")
     server.add_argument("--port", type=int, default=3000)
     back = add("rollback", rollback, "make an older publication current")

@@ -17,6 +17,7 @@ from orchestration import (
     runs,
     schedules,
     settings,
+    training,
     transform,
 )
 
@@ -52,12 +53,13 @@ def _assemble() -> dg.Definitions:
             ),
             identity_review.build_asset(),
             publish.build_asset(manifest),
+            training.build_asset(),
         ],
         asset_checks=[
             checks.station_checks(station, runs.as_of, publish.published_row_counts)
             for station in transform.STATIONS
         ],
-        jobs=[schedules.daily_job, schedules.review_job],
+        jobs=[schedules.daily_job, schedules.review_job, schedules.training_job],
         schedules=[schedules.build_schedule(), schedules.build_review_schedule(where)],
         sensors=[schedules.build_sensor(where, contracts)],
         resources={"run_lock": runs.run_lock},

@@ -23,6 +23,7 @@ from orchestration.settings import Settings
 CLOSE_SHOWN = 5
 """How many other customers are shown as close."""
 
+_COLUMN = re.compile(r"\b[ab]\.(\w+)")
 _NO_IDENTITY = "The warehouse of {home} holds no customers yet: run `insights run` first."
 
 
@@ -83,7 +84,8 @@ class Rules:
     def level_name(self, comparison: str, level: int) -> str:
         """The name of a level by its number; the last stands for no agreement at all."""
         levels = next(each for each in self.comparisons if each["name"] == comparison)["levels"]
-        return levels[level]["level"].replace("_", " ") if level < len(levels) else "differs"
+        name = str(levels[level]["level"])
+        return "differs" if name == "else" else name.replace("_", " ")
 
     def weight_of(self, pairs: Iterable[Pair]) -> float | None:
         """What all pairs of two groups say together: the best of each comparison, in bits.
@@ -384,12 +386,15 @@ class _Explanation:
         comparison = next(each for each in self._rules.comparisons if each["name"] == name)
         sides = [records[key].identifiers for key in (pair.a, pair.b)]
         said = " ".join(
-            each["when"]
+            each.get("when", "")
             for each in comparison["levels"]
             if each["level"] == level.replace(" ", "_")
         )
-        mentioned = dict.fromkeys(re.findall(r"\b[ab]\.(\w+)", said))
-        columns = [column for column in mentioned if column in sides[0]] or comparison["known"]
+        named = [
+            [column for column in dict.fromkeys(_COLUMN.findall(text)) if column in sides[0]]
+            for text in (said, comparison["known"])
+        ]
+        columns = named[0] or named[1]
         one, other = (
             " ".join(str(side[column]) for column in columns if side[column] is not None)
             for side in sides

@@ -511,7 +511,7 @@ def _check_weights(
     expected = {
         (comparison["name"], level["level"])
         for comparison in comparisons
-        for level in [*comparison["levels"], {"level": "else"}]
+        for level in comparison["levels"]
     }
     rows = connection.execute(
         f"select comparison, level, m_probability, u_probability from seeds.{WEIGHTS}"

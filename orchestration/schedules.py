@@ -11,18 +11,20 @@ from dagster._core.definitions.partitions.partitioned_schedule import (
     UnresolvedPartitionedAssetScheduleDefinition,
 )
 
-from orchestration import identity_review, raw, runs, settings
+from orchestration import identity_review, raw, runs, settings, training
 from orchestration.feeds import Feed
 from orchestration.settings import Settings
 
 JOB = "daily"
 REVIEW_JOB = "identity_review"
+TRAINING_JOB = "train_weights"
 
 _REVIEW = dg.AssetSelection.assets(identity_review.ASSET_KEY)
+_TRAINING = dg.AssetSelection.assets(training.ASSET_KEY)
 
 daily_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.all() - _REVIEW,
+    selection=dg.AssetSelection.all() - _REVIEW - _TRAINING,
     description="Everything, from landed files to published marts, for one day or a range of days.",
     executor_def=dg.in_process_executor,
 )
@@ -32,6 +34,13 @@ review_job = dg.define_asset_job(
     REVIEW_JOB,
     selection=_REVIEW,
     description="Identity rebuilt from nothing in a scratch home and compared; changes nothing.",
+    executor_def=dg.in_process_executor,
+)
+
+training_job = dg.define_asset_job(
+    TRAINING_JOB,
+    selection=_TRAINING,
+    description="Learns the identity station's match weights from the warehouse. On demand only.",
     executor_def=dg.in_process_executor,
 )
 

@@ -76,6 +76,11 @@ class Settings:
         return self.home / "published"
 
     @property
+    def reports(self) -> Path:
+        """Pictures and tables for people, one folder per subject."""
+        return self.home / "reports"
+
+    @property
     def staging_area(self) -> Path:
         """Half-finished work, on the same file system as what it will become."""
         return self.home / ".work"

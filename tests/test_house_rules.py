@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("ledger",),
     ("transform",),
-    ("publish", "explanation", "identity_review"),
+    ("publish", "explanation", "identity_review", "training"),
     ("schedules",),
     ("definitions",),
     ("cli",),

@@ -8,18 +8,13 @@
 
 
 {#- The number of the level at which two rows agree, from 0; null when one does not know. -#}
-{% macro agreement_level(comparison, a='a', b='b') -%}
+{% macro agreement_level(comparison) -%}
     case
-        when not (
-            {%- for column in comparison.known %}
-            {{ a }}.{{ column }} is not null and {{ b }}.{{ column }} is not null
-            {{- ' and ' if not loop.last }}
-            {%- endfor %}
-        ) then null
-        {%- for level in comparison.levels %}
+        when ({{ comparison.known }}) is not true then null
+        {%- for level in comparison.levels[:-1] %}
         when {{ level.when }} then {{ loop.index0 }}
         {%- endfor %}
-        else {{ comparison.levels | length }}
+        else {{ comparison.levels | length - 1 }}
     end
 {%- endmacro %}
 
@@ -27,7 +22,7 @@
 {#- What a level weighs against strangers, in bits; rare values weigh more. -#}
 {% macro level_weight(comparison, level) -%}
     case {{ level }}
-        {%- for each in comparison.levels + [{'level': 'else'}] %}
+        {%- for each in comparison.levels %}
         {%- set column = 'weights.' ~ comparison.name ~ '_' ~ each.level %}
         when {{ loop.index0 }} then {{ column }}_weight
         {%- if each.term_frequency is defined %}
@@ -42,7 +37,7 @@
 {#- What a level weighs against two people of one household, in bits. -#}
 {% macro level_household_weight(comparison, level) -%}
     case {{ level }}
-        {%- for each in comparison.levels + [{'level': 'else'}] %}
+        {%- for each in comparison.levels %}
         when {{ loop.index0 }} then weights.{{ comparison.name }}_{{ each.level }}_household
         {%- endfor %}
     end
@@ -157,7 +152,7 @@ from weighed
 {#- A column for each comparison and level, from the row of the seed that speaks of it. -#}
 {% macro weights_side_by_side() -%}
     {% for comparison in var('identity_comparisons') -%}
-    {% for level in comparison.levels + [{'level': 'else'}] -%}
+    {% for level in comparison.levels -%}
     {% set column = comparison.name ~ '_' ~ level.level -%}
     {% set here = "case when comparison = '" ~ comparison.name ~ "' and level = '" ~ level.level ~ "' then " -%}
     , coalesce(max({{ here }}match_weight end), 0) as {{ column }}_weight

@@ -5,7 +5,7 @@ with trained as (
         level,
         {{ log_ratio('m_probability', 'u_probability') }} as match_weight,
         u_probability,
-        {{ log_ratio('m_probability', 'household_probability') }} as household_weight
+        {{ log_ratio('m_probability', 'home_probability') }} as household_weight
     from {{ ref('identity_weights') }}
 
 ),
