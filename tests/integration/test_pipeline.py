@@ -28,7 +28,14 @@ def test_the_marts_hold_what_landed(loaded: Tenant) -> None:
     assert loaded.ask(
         "select min(checks_passed) > 0, max(checks_warned), max(missing_feeds) "
         "from marts.mart_trust where mart = 'customers'"
-    ) == [(True, 0, "offers.assignments, offers.redemptions")]
+    ) == [
+        (
+            True,
+            0,
+            "crm.contacts, newsletter.subscribers, offers.assignments, offers.redemptions, "
+            "shop.accounts",
+        )
+    ]
     assert loaded.ask("select count(*) from marts.mart_trust where checks_passed = 0") == [(0,)]
 
 
