@@ -177,7 +177,8 @@ def test_publication_may_not_shrink(
     if is_blocking:
         assert outcome.failures[0].sentence == (
             "customers.purchases: expected that there are at least 101 rows, 95% of the 106 "
-            "published last; found 100."
+            "published last (if that is meant, accept it: insights accept purchases "
+            '--reason "..."); found 100.'
         )
 
 

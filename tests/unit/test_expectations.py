@@ -44,7 +44,7 @@ TABLES = {
     """,
     "identity.int_identity__health": """
         select 1500 as record_count, 1000 as previous_record_count, 60 as changed_record_count,
-            0.04 as churn_share, 0.09 as consolidation_shift,
+            cast(0.04 as double) as churn_share, cast(0.09 as double) as consolidation_shift,
             cast(null as double) as accepted_churn_share,
             cast(null as double) as accepted_consolidation_shift
     """,
