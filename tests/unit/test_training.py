@@ -30,12 +30,16 @@ named as (
 select
     n::varchar as unique_id,
     case when copy = 1 and person % 5 = 0 then 'f' else first end as first_name,
-    first_name as first_root,
+    null::varchar as first_name_variants,
     last as last_name,
     'p' || person || '@' || case when copy = 1 and person % 7 = 0 then 'b' else 'a' end || '.org'
         as email,
+    email.split('@')[2] as email_domain,
+    'p' as mailbox_letters,
+    person::varchar as mailbox_digits,
     '+1555' || lpad(person::varchar, 7, '0') as phone,
     {birth_date} as birth_date,
+    strftime({birth_date}, '%Y%m%d') as birth_digits,
     'street ' || home as street,
     home::varchar as house_number,
     lpad((home % 40)::varchar, 5, '0') as postcode,
