@@ -18,6 +18,14 @@ DAYS_LOADED = 11
 DEMO_PEOPLE = 3_000
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Parse the dbt project before several processes would, all into the same folder."""
+    if getattr(session.config.option, "numprocesses", None):
+        from orchestration import transform
+
+        transform.load_manifest()
+
+
 @pytest.fixture(autouse=True)
 def unchanged_process() -> Iterator[None]:
     """`insights` silences its process; give the next test back what it had."""
