@@ -44,6 +44,7 @@ LINKS = "warehouse.identity.int_identity__links"
 # selections within the identity station.
 INPUT_MODELS = "int_identity__identifiers"
 CLUSTER_MODELS = "fqn:customer_insights.identity,+int_identity__clusters"
+RULES_MODEL = "int_identity__links"
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,9 @@ def _identify(tenant: Tenant, first: date, last: date) -> float:
 
         build(INPUT_MODELS)
         nothing = build("fqn:customer_insights.nothing")
-        return build(CLUSTER_MODELS, "--exclude", INPUT_MODELS) - nothing
+        spent = build(CLUSTER_MODELS, "--exclude", INPUT_MODELS) - nothing
+        build(RULES_MODEL)
+        return spent
 
 
 def _warehouse(tenant: Tenant) -> duckdb.DuckDBPyConnection:
@@ -244,11 +247,6 @@ def _print(title: str, *sides: Side) -> None:
 def _print_rules(tenant: Tenant, truth: str) -> None:
     """Links of each rule, and how many of them are right."""
     with _warehouse(tenant) as con:
-        if not con.execute(
-            "select 1 from duckdb_tables() where table_name = 'int_identity__links'"
-        ).fetchall():
-            print("no int_identity__links: no rule to speak of")
-            return
         rows = con.execute(
             f"with truth as ({truth}), "
             f"judged as (select links.rule, a.person_id = b.person_id as is_right from {LINKS} "

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -60,7 +61,7 @@ class Identity:
             arguments = [command, "--select", *selected, *more]
             return transform.invoke(self.where, date(2024, 3, 1), arguments).success
 
-    def ask(self, query: str) -> list[tuple[str, ...]]:
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query over the warehouse."""
         with duckdb.connect(str(self.where.warehouse)) as warehouse:
             return warehouse.execute(query).fetchall()
@@ -111,7 +112,7 @@ class Identity:
             people.setdefault(cluster, set()).add(name)
         return {frozenset(names) for names in people.values()}
 
-    def state(self) -> list[tuple[str, ...]]:
+    def state(self) -> list[tuple[Any, ...]]:
         """All that is kept from build to build, but for the island's arbitrary number."""
         return self.ask(
             """
