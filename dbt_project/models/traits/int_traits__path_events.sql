@@ -1,10 +1,8 @@
 with bounds as (
 
-    select
-        {{ as_of_end() }} as until_at,
-        cast(
-            {{ as_of_end() }} - interval '{{ var("path_history_days", 400) }}' day as timestamp
-        ) as since_at
+    select cast(
+        {{ as_of_end() }} - interval '{{ var("path_history_days", 400) }}' day as timestamp
+    ) as since_at
 
 ),
 
@@ -16,17 +14,6 @@ customer_records as (
 
 ),
 
-owners as (
-
-    select
-        device_id,
-        customer_id,
-        valid_from
-    from {{ ref('int_customers__device_owners') }}
-    where not is_shared
-
-),
-
 products as (
 
     select product_id, category
@@ -34,39 +21,22 @@ products as (
 
 ),
 
-hours as (
-
-    select web_hours.*
-    from {{ ref('int_traits__web_hours') }} as web_hours
-    inner join bounds
-        on
-            web_hours.first_event_at < bounds.until_at
-            and web_hours.last_event_at >= bounds.since_at
-    where web_hours.stage is not null and not web_hours.is_clock_skewed
-
-),
-
 browsed as (
 
-    -- who is not signed in is the owner of the device, also before the day on which that was known
     select
-        coalesce(customer_records.customer_id, owners.customer_id) as customer_id,
-        coalesce(hours.category, products.category, 'all') as category,
-        hours.hour_at,
-        hours.stage,
-        hours.weight,
-        hours.last_event_type,
-        hours.first_event_at,
-        hours.last_event_at,
-        case
-            when customer_records.customer_id is not null then hours.last_event_at
-            else greatest(hours.last_event_at, owners.valid_from)
-        end as known_at
-    from hours
-    left join customer_records on hours.account_id = customer_records.source_record_id
-    left join owners on hours.device_id = owners.device_id and hours.account_id is null
-    left join products on hours.product_id = products.product_id
-    where coalesce(customer_records.customer_id, owners.customer_id) is not null
+        browsing.customer_id,
+        coalesce(browsing.category, products.category, 'all') as category,
+        browsing.hour_at,
+        browsing.stage,
+        browsing.weight,
+        browsing.last_event_type,
+        browsing.first_event_at,
+        browsing.last_event_at,
+        browsing.known_at
+    from {{ ref('int_traits__browsing') }} as browsing
+    inner join bounds on browsing.last_event_at >= bounds.since_at
+    left join products on browsing.product_id = products.product_id
+    where browsing.stage is not null
 
 ),
 
@@ -117,63 +87,98 @@ returned_lines as (
 
 ),
 
+whole_orders as (
+
+    select
+        order_id,
+        returned_at
+    from returned_lines
+    where line_number is null
+
+),
+
+goods as (
+
+    -- what is only ever sold over the counter has no path
+    select
+        product_id,
+        category
+    from products
+    where category in (select browsed_hours.category from browsed_hours)
+
+),
+
+receipt_lines as (
+
+    select
+        lines.receipt_id,
+        goods.category
+    from {{ ref('stg_pos__receipt_lines') }} as lines
+    inner join goods on lines.product_id = goods.product_id
+    -- a till writes what comes back as lines below zero
+    where lines.sales_amount >= 0 and lines.quantity > 0
+
+),
+
+order_lines as (
+
+    select
+        lines.order_id,
+        lines.line_number,
+        lines.quantity,
+        goods.category
+    from {{ ref('stg_shop__order_lines') }} as lines
+    inner join goods on lines.product_id = goods.product_id
+
+),
+
 bought_lines as (
 
     select
-        purchases.purchase_id,
-        lines.product_id,
-        false as is_returned
+        purchases.*,
+        receipt_lines.category,
+        false as is_line_returned
     from purchases
-    inner join {{ ref('stg_pos__receipt_lines') }} as lines
-        on purchases.source = 'pos.receipts' and purchases.source_record_id = lines.receipt_id
-    -- a till writes what comes back as lines below zero
-    where lines.sales_amount > 0 or lines.quantity > 0 and lines.sales_amount = 0
+    inner join receipt_lines
+        on
+            purchases.source = 'pos.receipts'
+            and purchases.source_record_id = receipt_lines.receipt_id
     union all
     select
-        purchases.purchase_id,
-        lines.product_id,
+        purchases.*,
+        order_lines.category,
         -- a return without a line is one of the whole order
         coalesce(
             coalesce(whole_orders.returned_at, line_returns.returned_at)
             < purchases.purchased_at
             + interval '{{ var("path_return_window_days", 45) }}' day,
             false
-        ) as is_returned
+        ) as is_line_returned
     from purchases
-    inner join {{ ref('stg_shop__order_lines') }} as lines
-        on purchases.source = 'shop.orders' and purchases.source_record_id = lines.order_id
+    inner join order_lines
+        on
+            purchases.source = 'shop.orders'
+            and purchases.source_record_id = order_lines.order_id
     left join returned_lines as line_returns
         on
-            lines.order_id = line_returns.order_id
-            and lines.line_number = line_returns.line_number
-            and lines.quantity <= line_returns.quantity
-    left join returned_lines as whole_orders
-        on lines.order_id = whole_orders.order_id and whole_orders.line_number is null
-
-),
-
-browsed_categories as (
-
-    -- what is only ever sold over the counter has no path
-    select distinct category
-    from browsed_hours
+            order_lines.order_id = line_returns.order_id
+            and order_lines.line_number = line_returns.line_number
+            and order_lines.quantity <= line_returns.quantity
+    left join whole_orders on order_lines.order_id = whole_orders.order_id
 
 ),
 
 bought as (
 
+    -- two purchases at one moment are one
     select
-        purchases.customer_id,
-        products.category,
-        purchases.purchase_id,
-        purchases.purchased_at,
-        purchases.is_gift,
-        bool_and(bought_lines.is_returned) as is_returned
-    from purchases
-    inner join bought_lines on purchases.purchase_id = bought_lines.purchase_id
-    inner join products on bought_lines.product_id = products.product_id
-    where products.category in (select browsed_categories.category from browsed_categories)
-    group by all
+        customer_id,
+        category,
+        purchased_at,
+        bool_and(is_gift) as is_gift,
+        bool_and(is_line_returned) as is_returned
+    from bought_lines
+    group by customer_id, category, purchased_at
 
 ),
 
@@ -241,12 +246,10 @@ select
     category,
     'purchase' as stage,
     'purchase' as cause,
-    -- two purchases at one moment are one
-    bool_and(is_gift) as is_gift,
-    bool_and(is_returned) as is_returned,
+    is_gift,
+    is_returned,
     purchased_at as began_at,
     purchased_at as happened_at,
     purchased_at as known_at,
     cast(1 as decimal(18, 3)) as weight
 from bought
-group by customer_id, category, purchased_at
