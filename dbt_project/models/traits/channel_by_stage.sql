@@ -10,8 +10,8 @@ with touches as (
         cast(
             power(
                 cast(0.5 as double),
-                {{ dbt.datediff('hour_at', as_of_end(), 'hour') }}
-                / (24.0 * {{ var("channel_half_life_days", 45) }})
+                {{ seconds_between('hour_at', as_of_end()) }}
+                / (86400.0 * {{ var("channel_half_life_days", 45) }})
             ) as decimal(18, 9)
         ) as recency
     from {{ ref('int_traits__touches') }}

@@ -32,7 +32,8 @@ hours as (
         count_if(events.event_type = 'delivered') as delivered_count,
         count_if(events.event_type = 'opened') as opened_count,
         -- who clicks twice in a message has responded to one
-        count(distinct case when events.event_type in ('clicked', 'replied') then events.message_id
+        count(distinct case
+            when events.event_type in ('clicked', 'replied') then events.message_id
         end) as responded_count,
         max(events.event_at) as last_event_at
     from {{ ref('stg_messaging__events') }} as events

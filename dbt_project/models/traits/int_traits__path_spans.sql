@@ -110,7 +110,7 @@ evidence as (
         sum(cast(
             earlier.weight * power(
                 cast(0.5 as double),
-                {{ dbt.datediff('earlier.happened_at', 'looks.happened_at', 'second') }}
+                {{ seconds_between('earlier.happened_at', 'looks.happened_at') }}
                 / (86400.0 * stages.half_life_days)
             ) as decimal(18, 9)
         )) as evidence
@@ -125,7 +125,7 @@ evidence as (
             and looks.event_number >= earlier.event_number
             and stages.stage_rank <= earlier.stage_rank
     where
-        {{ dbt.datediff('earlier.happened_at', 'looks.happened_at', 'second') }}
+        {{ seconds_between('earlier.happened_at', 'looks.happened_at') }}
         <= 86400 * {{ var("path_evidence_half_lives", 8) }} * stages.half_life_days
     group by all
 
@@ -181,10 +181,9 @@ active as (
         stage as kind,
         started_at,
         least(
-            {{ dbt.dateadd(
-                'second',
-                'cast(floor(86400 * half_life_days * ln(evidence / exit_evidence) / ln(2)) as bigint)',
-                'last_event_at'
+            {{ seconds_after(
+                'last_event_at',
+                'cast(floor(86400 * half_life_days * ln(evidence / exit_evidence) / ln(2)) as bigint)'
             ) }},
             cast(last_event_at + {{ timeout }} as timestamp),
             coalesce(next_purchase_at, last_event_at + {{ timeout }})
@@ -228,26 +227,24 @@ open_paths as (
 purchased as (
 
     select
-        numbered.customer_id,
-        numbered.category,
-        numbered.purchase_number,
-        numbered.pause_number,
-        min(numbered.happened_at) as started_at,
-        max(numbered.happened_at) as last_event_at,
-        min(numbered.next_purchase_at) as next_purchase_at,
-        min_by(numbered.cause, numbered.event_number) as start_cause,
-        min_by(numbered.known_at, numbered.event_number) as known_at,
-        min(case when numbered.stage = 'purchase' then numbered.happened_at end) as purchased_at,
-        min(case when numbered.stage = 'after_purchase' then numbered.happened_at end) as after_at,
-        min_by(numbered.cause, numbered.event_number)
-            filter (where numbered.stage = 'after_purchase') as after_cause,
-        bool_or(numbered.is_gift) as is_gift,
-        bool_or(numbered.is_returned) as is_returned,
-        sum(numbered.weight) as weight
+        customer_id,
+        category,
+        purchase_number,
+        pause_number,
+        min(happened_at) as started_at,
+        max(happened_at) as last_event_at,
+        min(next_purchase_at) as next_purchase_at,
+        min_by(cause, event_number) as start_cause,
+        min_by(known_at, event_number) as known_at,
+        min(case when stage = 'purchase' then happened_at end) as purchased_at,
+        min(case when stage = 'after_purchase' then happened_at end) as after_at,
+        min_by(cause, event_number) filter (where stage = 'after_purchase') as after_cause,
+        bool_or(is_gift) as is_gift,
+        bool_or(is_returned) as is_returned,
+        sum(weight) as weight
     from numbered
-    where numbered.stage in ('purchase', 'after_purchase')
-    group by
-        numbered.customer_id, numbered.category, numbered.purchase_number, numbered.pause_number
+    where stage in ('purchase', 'after_purchase')
+    group by customer_id, category, purchase_number, pause_number
 
 ),
 

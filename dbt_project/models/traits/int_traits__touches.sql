@@ -395,38 +395,42 @@ zone_days as (
         where tells_hour
     ) as told
 
+),
+
+local_touches as (
+
+    select
+        staged.*,
+        floor((extract(hour from staged.happened_at) + zone_days.offset_hours + 24) % 24 / 6)
+            as quarter_of_day
+    from staged
+    left join zone_days
+        on staged.happened_on = zone_days.happened_on and staged.time_zone = zone_days.time_zone
+    where staged.direction is not null
+
 )
 
 select
     -- ids
-    staged.customer_id,
-    staged.channel,
+    customer_id,
+    channel,
 
     -- properties
-    staged.direction,
-    staged.stage,
-    staged.is_browsing,
+    direction,
+    stage,
+    is_browsing,
     case
-        when not staged.tells_hour then null
-        else
-            case
-                floor(
-                    (extract(hour from staged.happened_at) + zone_days.offset_hours + 24) % 24 / 6
-                )
-                when 0 then 'night'
-                when 1 then 'morning'
-                when 2 then 'afternoon'
-                else 'evening'
-            end
+        when not tells_hour then null
+        when quarter_of_day = 0 then 'night'
+        when quarter_of_day = 1 then 'morning'
+        when quarter_of_day = 2 then 'afternoon'
+        else 'evening'
     end as daypart,
 
     -- timestamps
-    staged.happened_at as hour_at,
+    happened_at as hour_at,
 
     -- measures
-    staged.touch_count,
-    staged.response_count
-from staged
-left join zone_days
-    on staged.happened_on = zone_days.happened_on and staged.time_zone = zone_days.time_zone
-where staged.direction is not null
+    touch_count,
+    response_count
+from local_touches

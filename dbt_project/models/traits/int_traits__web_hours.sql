@@ -20,15 +20,14 @@ with event_types as (
 meaning as (
 
     -- another meaning of the events is another content of every load date
-    select md5({{ joined("concat_ws(',', event_type, stage, cast(weight as string))", ';') }})
-        as digest
+    select {{ joined("concat_ws(',', event_type, stage, cast(weight as string))", ';') }} as types
     from event_types
 
 ),
 
 versions as (
 
-    {{ load_date_versions(ref('stg_web__events'), also='(select digest from meaning)') }}
+    {{ load_date_versions(ref('stg_web__events'), also='(select types from meaning)') }}
 
 ),
 

@@ -77,9 +77,9 @@ paths as (
 told as (
 
     -- what was bought and wholly brought back is not converted; a path whose window is not over
-    -- is not judged yet, even if it has ended in a purchase: else the quick ones would stand for all
+    -- is not judged yet, even if it has ended in a purchase: else the quick ones stand for all
     select
-        paths.*,
+        *,
         purchased_at is not null and not is_returned as is_bought,
         opened_at + {{ window }} <= {{ as_of_end() }} as is_over
     from paths
@@ -154,7 +154,7 @@ by_category as (
         is_returned,
         is_over,
         next_at is not null as is_advanced,
-        {{ dbt.datediff('entered_at', 'next_at', 'second') }} as dwell_seconds
+        {{ seconds_between('entered_at', 'next_at') }} as dwell_seconds
     from steps
     union all
     select
@@ -165,7 +165,7 @@ by_category as (
         is_returned,
         is_over,
         next_at is not null as is_advanced,
-        {{ dbt.datediff('entered_at', 'next_at', 'second') }} as dwell_seconds
+        {{ seconds_between('entered_at', 'next_at') }} as dwell_seconds
     from steps
     -- pages of no category are a part of the whole already
     where category <> 'all'

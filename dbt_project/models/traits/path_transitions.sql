@@ -182,7 +182,7 @@ select
 
     -- measures
     cast(
-        {{ dbt.datediff('changes.previous_changed_at', 'changes.changed_at', 'second') }} / 3600.0
+        {{ seconds_between('changes.previous_changed_at', 'changes.changed_at') }} / 3600.0
         as decimal(18, 2)
     ) as dwell_hours
 from changes

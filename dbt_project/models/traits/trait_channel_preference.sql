@@ -161,7 +161,7 @@ likelihoods as (
             as decimal(18, 12)
         ) as likelihood,
         cast(
-            exp(- max(greatest(log_ratio, 0)) over (partition by customer_id))
+            exp(-max(greatest(log_ratio, 0)) over (partition by customer_id))
             as decimal(18, 12)
         ) as none_likelihood
     from log_ratios
@@ -177,7 +177,7 @@ chances as (
         / (sum(likelihood) over (partition by customer_id) + none_likelihood) as chance,
         cast(none_likelihood as double)
         / (sum(likelihood) over (partition by customer_id) + none_likelihood) as none_chance,
-        row_number() over (partition by customer_id order by likelihood desc, channel) as place
+        row_number() over (partition by customer_id order by likelihood desc, channel asc) as place
     from likelihoods
 
 ),
@@ -216,7 +216,7 @@ main_channels as (
     from counts
     where inbound_weight > 0
     qualify
-        row_number() over (partition by customer_id order by inbound_weight desc, channel) = 1
+        row_number() over (partition by customer_id order by inbound_weight desc, channel asc) = 1
 
 ),
 
@@ -279,7 +279,7 @@ answering as (
         row_number() over (
             partition by reachable.customer_id
             order by
-                coalesce(counts.response_rate, usual_responses.rate, 0) desc, reachable.channel
+                coalesce(counts.response_rate, usual_responses.rate, 0) desc, reachable.channel asc
         ) as place,
         coalesce(
             case observed.channel when 'app' then 'push' else observed.channel end
@@ -361,7 +361,7 @@ preferred_dayparts as (
         daypart
     from daypart_lifts
     where lift >= {{ var("daypart_min_lift", 1.3) }}
-    qualify row_number() over (partition by customer_id order by lift desc, daypart) = 1
+    qualify row_number() over (partition by customer_id order by lift desc, daypart asc) = 1
 
 )
 

@@ -83,7 +83,7 @@ measured as (
         cast(
             running.evidence * power(
                 cast(0.5 as double),
-                {{ dbt.datediff('running.last_event_at', as_of_end(), 'second') }}
+                {{ seconds_between('running.last_event_at', as_of_end()) }}
                 / (86400.0 * stages.half_life_days)
             ) as decimal(18, 3)
         ) as evidence
@@ -166,12 +166,16 @@ complaining as (
     select contact_points.customer_id
     from tickets
     inner join contact_points
-        on contact_points.kind = 'email' and tickets.requester_email_match = contact_points.match_value
+        on
+            contact_points.kind = 'email'
+            and tickets.requester_email_match = contact_points.match_value
     union
     select contact_points.customer_id
     from tickets
     inner join contact_points
-        on contact_points.kind = 'phone' and tickets.requester_phone_match = contact_points.match_value
+        on
+            contact_points.kind = 'phone'
+            and tickets.requester_phone_match = contact_points.match_value
 
 ),
 

@@ -54,7 +54,7 @@ usual_dayparts as (
         daypart
     from dayparts
     where customer_visit_count >= {{ var("signal_medium_visits", 3) }}
-    qualify row_number() over (partition by customer_id order by visit_count desc, daypart) = 1
+    qualify row_number() over (partition by customer_id order by visit_count desc, daypart asc) = 1
 
 ),
 
@@ -150,10 +150,12 @@ select
     area_bands.as_of_date as enrichment_as_of,
 
     -- measures
-    cast(case when devices.customer_id is not null then coalesce(habits.visit_count, 0) end as bigint)
-        as visit_count,
-    cast(case when devices.customer_id is not null then coalesce(habits.video_count, 0) end as bigint)
-        as video_count,
+    cast(
+        case when devices.customer_id is not null then coalesce(habits.visit_count, 0) end as bigint
+    ) as visit_count,
+    cast(
+        case when devices.customer_id is not null then coalesce(habits.video_count, 0) end as bigint
+    ) as video_count,
     cast(devices.device_count as bigint) as device_count
 from customers
 left join consenting on customers.customer_id = consenting.customer_id
