@@ -86,7 +86,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 @pytest.mark.parametrize("stage", STAGES)
 def test_planted_stages_are_found(told: Told, stage: str) -> None:
     planted, right = told.ask(
-        f"select count(*), count_if(found = stage) from cells where is_planted and stage = '{stage}'"
+        "select count(*), count_if(found = stage) from cells "
+        f"where is_planted and stage = '{stage}'"
     )[0]
     assert planted >= 4
     # of a handful one may be missed: somebody whose records are not joined
@@ -156,7 +157,7 @@ def test_price_offers_go_to_nobody_who_looks_around(told: Told) -> None:
 
 
 def test_transitions_tell_the_whole_way(told: Told) -> None:
-    """Each begins where the last ended, evidence fades one stage at a time, and time only passes."""
+    """Each begins where the last ended, evidence fades one stage at a time, time only passes."""
     broken = told.ask("""
         with followed as (
             select *, lag(to_stage) over way as before, lag(changed_at) over way as changed_before
@@ -266,7 +267,7 @@ def test_nobody_could_name_the_favourite_of_everybody(told: Told) -> None:
     oracle = np.array(CHANNELS)[likelihood.argmax(axis=1)] == favourite
     named = ~np.isin(observed, ("multi", "unknown"))
     right = observed == favourite
-    print(  # noqa: T201
+    print(
         json.dumps(
             {
                 "oracle_all": float(oracle.mean()),
