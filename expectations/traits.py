@@ -79,11 +79,11 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                 gxe.UnexpectedRowsExpectation(
                     unexpected_rows_query=f"""
                         select
-                            max(bought_pct) filter (stage = 'explore') as explore_pct,
-                            max(bought_pct) filter (stage = 'intent') as intent_pct
+                            max(bought_pct) filter (stage = 'explore')
+                            - max(bought_pct) filter (stage = 'intent') as observed
                         from {{batch}}
                         where category = 'all' and path_count >= {MIN_PATHS}
-                        having explore_pct > intent_pct
+                        having observed > 0
                     """,
                     severity=gxe.FailureSeverity.WARNING,
                     description="who has filled a cart buys more often than who looks around",
