@@ -48,6 +48,9 @@ GATES: Mapping[str, Mapping[str, str]] = {
     },
     "traits": {
         "customer_segments": "No segment swallows the base, and champions stay a minority.",
+        "trait_path_to_purchase": "Of those who look, most have not got as far as a cart.",
+        "path_funnel": "Who has filled a cart buys more often than who looks around.",
+        "trait_channel_preference": "No channel is the favourite of nearly everybody.",
     },
     "kpis": {
         "kpi_values": "Counts, intervals and percentages are possible.",

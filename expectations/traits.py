@@ -14,6 +14,14 @@ MIN_CUSTOMERS = 1_000
 MAX_SEGMENT_SHARE = 0.8
 # The best customers are few; when they are many, the thresholds are wrong.
 MAX_CHAMPION_SHARE = 0.3
+# Few who look get as far as a cart; when most have, pages are taken for carts.
+MIN_OPEN_PATHS = 1_000
+MAX_INTENT_SHARE = 0.6
+# Below this number of paths, which stage converts better is chance.
+MIN_PATHS = 500
+# One channel that nearly everybody favours is the way in which events arrive.
+MIN_NAMED_CHANNELS = 500
+MAX_CHANNEL_SHARE = 0.9
 
 
 def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
@@ -45,6 +53,62 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                     """,
                     severity=gxe.FailureSeverity.WARNING,
                     description=f"at most {MAX_CHAMPION_SHARE:.0%} of customers are champions",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_path_to_purchase",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select avg(cast(stage = 'intent' as integer)) as observed
+                        from {{batch}}
+                        where stage in ('explore', 'inform', 'intent')
+                        having count(*) >= {MIN_OPEN_PATHS} and observed > {MAX_INTENT_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"at most {MAX_INTENT_SHARE:.0%} of open paths are at intent",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "path_funnel",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select
+                            max(bought_pct) filter (stage = 'explore')
+                            - max(bought_pct) filter (stage = 'intent') as observed
+                        from {{batch}}
+                        where category = 'all' and path_count >= {MIN_PATHS}
+                        having observed > 0
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description="who has filled a cart buys more often than who looks around",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_channel_preference",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select count(*) / sum(count(*)) over () as observed
+                        from {{batch}}
+                        where observed_channel not in ('multi', 'unknown')
+                        group by observed_channel
+                        qualify
+                            sum(count(*)) over () >= {MIN_NAMED_CHANNELS}
+                            and observed > {MAX_CHANNEL_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=(
+                        f"no channel is favoured by more than {MAX_CHANNEL_SHARE:.0%} of those "
+                        "with a favourite"
+                    ),
                 ),
             ),
         ),

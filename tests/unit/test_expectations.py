@@ -70,6 +70,25 @@ TABLES = {
         select 'c' || i as customer_id, 's' || i % 10 as rfm_segment
         from range(1000) as numbers (i)
     """,
+    "traits.trait_path_to_purchase": """
+        select
+            'c' || i as customer_id,
+            case when i % 5 = 0 then 'intent' else 'explore' end as stage
+        from range(1000) as numbers (i)
+    """,
+    "traits.path_funnel": """
+        select * from (values
+            ('all', 'explore', 900, 20.0), ('all', 'intent', 600, 60.0),
+            ('toys', 'explore', 900, 70.0)
+        ) as cells (category, stage, path_count, bought_pct)
+    """,
+    "traits.trait_channel_preference": """
+        select
+            'c' || i as customer_id,
+            case when i % 2 = 0 then 'multi' when i % 3 = 0 then 'app' else 'web' end
+                as observed_channel
+        from range(1000) as numbers (i)
+    """,
     "kpis.kpi_values": """
         select * from (values
             ('nps', 'month', date '2017-02-01', 'all', 'all', -20.0, -30.0, -10.0, 50, 'points'),
@@ -248,6 +267,27 @@ BAD = {
             "update {t} set rfm_segment = 'champions' where rfm_segment < 's4'",
             "warn: at most 30% of customers are champions",
             "found 0.4.",
+        ),
+    ],
+    "traits.trait_path_to_purchase": [
+        Bad(
+            "update {t} set stage = 'intent' where customer_id > 'c3'",
+            "warn: at most 60% of open paths are at intent",
+            "found 0.",
+        ),
+    ],
+    "traits.path_funnel": [
+        Bad(
+            "update {t} set bought_pct = 65 where category = 'all' and stage = 'explore'",
+            "warn: who has filled a cart buys more often than who looks around",
+            "found 5.",
+        ),
+    ],
+    "traits.trait_channel_preference": [
+        Bad(
+            "update {t} set observed_channel = 'web' where observed_channel = 'app'",
+            "warn: no channel is favoured by more than 90% of those with a favourite",
+            "found 1.",
         ),
     ],
     "kpis.kpi_values": [

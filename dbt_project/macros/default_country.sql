@@ -1,0 +1,3 @@
+{% macro default_country() -%}
+    {{ env_var('INSIGHTS_COUNTRY', 'US') }}
+{%- endmacro %}
