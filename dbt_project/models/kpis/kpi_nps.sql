@@ -40,19 +40,21 @@ waves as (
     -- a wave begins when it was first sent, or answered when nobody says when it was sent
     select
         wave,
-        min(started_on) as period_start,
-        max(started_on) as last_sent_on
+        coalesce(min(sent_on), min(answered_on)) as period_start,
+        coalesce(max(sent_on), min(answered_on)) as last_sent_on
     from (
         select
             wave,
-            sent_date as started_on
+            sent_date as sent_on,
+            cast(null as date) as answered_on
         from invitations
         union all
         select
             wave,
-            coalesce({{ reporting_date('sent_at') }}, answered_date) as started_on
+            {{ reporting_date('sent_at') }} as sent_on,
+            answered_date as answered_on
         from answers
-    ) as sent
+    ) as moments
     where wave is not null
     group by wave
 
