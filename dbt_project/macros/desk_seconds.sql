@@ -3,7 +3,7 @@
         {{ day }}.seconds_before
         + coalesce(
             least(
-                greatest({{ dbt.datediff(day ~ '.opens_at', ts, 'second') }}, 0), {{ day }}.open_seconds
+                greatest({{ seconds_between(day ~ '.opens_at', ts) }}, 0), {{ day }}.open_seconds
             ),
             0
         )

@@ -1,4 +1,4 @@
-{#- What KPIs have in common: the periods a day falls into, and the segments a row is counted in. -#}
+{#- What KPIs have in common: the periods a day falls into, the segments a row is counted in. -#}
 
 {% macro period_start(grain, day) -%}
     case {{ grain }}

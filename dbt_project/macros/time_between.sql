@@ -5,3 +5,15 @@
 {% macro months_between(first, last) -%}
     {{ dbt.datediff(first, last, 'month') }}
 {%- endmacro %}
+
+{% macro seconds_between(first, last) -%}
+    {{ dbt.datediff(first, last, 'second') }}
+{%- endmacro %}
+
+{% macro days_later(day, days) -%}
+    cast({{ dbt.dateadd('day', days, day) }} as date)
+{%- endmacro %}
+
+{% macro minutes_later(day, minutes) -%}
+    {{ dbt.dateadd('minute', minutes, 'cast(' ~ day ~ ' as timestamp)') }}
+{%- endmacro %}

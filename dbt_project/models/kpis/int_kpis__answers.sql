@@ -127,8 +127,10 @@ known as (
             when 'ticket' then coalesce(tickets.ticket_channel, 'unknown')
             else 'none'
         end as channel,
-        case answers.touchpoint when 'ticket' then coalesce(tickets.topic, 'unknown') else 'none' end
-            as topic,
+        case answers.touchpoint
+            when 'ticket' then coalesce(tickets.topic, 'unknown')
+            else 'none'
+        end as topic,
         case answers.touchpoint
             when 'order' then coalesce(main_categories.category, 'unknown')
             else 'none'
@@ -255,7 +257,9 @@ select
 
     -- measures
     cast(judged.score as decimal(18, 4)) as score,
-    cast(100 * (judged.score - judged.scale_min) / (judged.scale_max - judged.scale_min) as decimal(9, 4))
-        as score_100
+    cast(
+        100 * (judged.score - judged.scale_min) / (judged.scale_max - judged.scale_min)
+        as decimal(9, 4)
+    ) as score_100
 from judged
 left join people on judged.customer_id = people.customer_id

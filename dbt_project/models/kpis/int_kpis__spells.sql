@@ -214,7 +214,7 @@ waited as (
 
     select
         *,
-        cast({{ dbt.dateadd('day', 'threshold_days', 'purchase_date') }} as date) as due_on
+        {{ days_later('purchase_date', 'threshold_days') }} as due_on
     from expected
 
 ),

@@ -206,7 +206,7 @@ histories as (
         max(case when is_closed and not coalesce(was_closed, false) then since end) as last_closed_at,
         cast(sum(case
             when not is_closed and not is_waiting and until is not null
-                then {{ dbt.datediff('since', 'until', 'second') }}
+                then {{ seconds_between('since', 'until') }}
             else 0
         end) as bigint) as handling_seconds
     from followed
@@ -284,10 +284,8 @@ opening as (
 
     select
         days.desk_date,
-        {{ utc_start_of(dbt.dateadd('minute', 'hours.opens_minute', 'cast(days.desk_date as timestamp)')) }}
-            as opens_at,
-        {{ utc_start_of(dbt.dateadd('minute', 'hours.closes_minute', 'cast(days.desk_date as timestamp)')) }}
-            as closes_at
+        {{ utc_start_of(minutes_later('days.desk_date', 'hours.opens_minute')) }} as opens_at,
+        {{ utc_start_of(minutes_later('days.desk_date', 'hours.closes_minute')) }} as closes_at
     from days
     inner join hours
         on
@@ -305,7 +303,7 @@ desk_days as (
     select
         days.desk_date,
         opening.opens_at,
-        coalesce({{ dbt.datediff('opening.opens_at', 'opening.closes_at', 'second') }}, 0)
+        coalesce({{ seconds_between('opening.opens_at', 'opening.closes_at') }}, 0)
             as open_seconds
     from days
     left join opening on days.desk_date = opening.desk_date
@@ -384,13 +382,15 @@ select
     resolved.resolved_at,
 
     -- measures
-    {{ dbt.datediff('answered.created_at', 'answered.waited_until', 'second') }}
-        as response_seconds,
+    {{ seconds_between('answered.created_at', 'answered.waited_until') }} as response_seconds,
     waited.desk_seconds as business_response_seconds,
-    {{ dbt.datediff('answered.created_at', 'coalesce(resolved.resolved_at, ' ~ as_of_end() ~ ')', 'second') }}
-        as resolution_seconds,
-    case when resolved.has_statuses and resolved.resolved_at is not null then resolved.handling_seconds end
-        as handling_seconds,
+    {{ seconds_between(
+        'answered.created_at', 'coalesce(resolved.resolved_at, ' ~ as_of_end() ~ ')'
+    ) }} as resolution_seconds,
+    case
+        when resolved.has_statuses and resolved.resolved_at is not null
+            then resolved.handling_seconds
+    end as handling_seconds,
     cast(answered.reply_count as bigint) as reply_count,
     cast(resolved.reopen_count as bigint) as reopen_count,
     cast(greatest(coalesce(agents.agent_count, 0) - 1, 0) as bigint) as handoff_count

@@ -12,7 +12,7 @@ with recursive tickets as (
         first_response_at,
         first_solved_at,
         resolved_at,
-        case when resolved_at is not null then {{ reporting_date('resolved_at') }} end as resolved_date,
+        {{ reporting_date('resolved_at') }} as resolved_date,
         response_seconds,
         business_response_seconds,
         resolution_seconds,

@@ -148,7 +148,7 @@ dated as (
         periods.period_end,
         followed.*,
         coalesce(
-            {{ dbt.datediff('followed.previous_at', 'followed.created_at', 'day') }}
+            {{ days_between('followed.previous_at', 'followed.created_at') }}
             <= {{ var('service_repeat_days') }},
             false
         ) as is_repeat

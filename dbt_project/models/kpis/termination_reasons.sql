@@ -103,7 +103,12 @@ signals as (
         answered_date as signal_date,
         case
             when survey = 'nps'
-                then case when score >= 9 then 'promoter' when score >= 7 then 'passive' else 'detractor' end
+                then
+                    case
+                        when score >= 9 then 'promoter'
+                        when score >= 7 then 'passive'
+                        else 'detractor'
+                    end
             when is_satisfied then 'satisfied'
             else 'dissatisfied'
         end as reason,
@@ -261,7 +266,7 @@ told as (
 kinds as (
 
     select reason_kind
-    from (values ('last_ticket'), ('last_score'), ('delivery')) as kinds (reason_kind)
+    from (values ('last_ticket'), ('last_score'), ('delivery')) as names (reason_kind)
 
 ),
 
@@ -320,7 +325,9 @@ select
     (reasons.lost_count / cast(nullif(reasons.lost_count + reasons.stayed_count, 0) as double))
     / nullif(
         (lost_totals.lost_count - reasons.lost_count)
-        / cast(nullif(at_start.customer_count - reasons.lost_count - reasons.stayed_count, 0) as double),
+        / cast(nullif(
+            at_start.customer_count - reasons.lost_count - reasons.stayed_count, 0
+        ) as double),
         0
     ) as risk_ratio
 from reasons
