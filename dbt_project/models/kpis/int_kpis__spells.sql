@@ -77,7 +77,9 @@ numbered_subscriptions as (
     select
         *,
         sum(case
-            when {{ days_between('covered_until', 'started_on') }} <= {{ var('termination_grace_days') }}
+            when
+                {{ days_between('covered_until', 'started_on') }}
+                <= {{ var('termination_grace_days') }}
                 then 0
             else 1
         end) over (
@@ -135,7 +137,7 @@ contracts as (
         coalesce(ended_on, {{ as_of() }}) as last_active_on,
         case
             when
-                end_reason is distinct from 'plan_switch'
+                coalesce(end_reason <> 'plan_switch', true)
                 or {{ days_between('ended_on', as_of()) }} > {{ var('termination_grace_days') }}
                 then ended_on
         end as lost_on,
