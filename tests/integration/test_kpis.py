@@ -199,12 +199,16 @@ def test_who_left_counts_as_lost_sooner_or_later(published: Published) -> None:
                 where valid_to is null
                 group by customer_id
             ), latest as (
-                select told.person_id, max_by(spells.lost_on is not null, spells.last_active_on) as lost
+                select
+                    told.person_id,
+                    max_by(spells.lost_on is not null, spells.last_active_on) as lost
                 from {published.told("inactivity_churn")} as told
                 inner join whose using (person_id)
                 inner join kpis.int_kpis__spells as spells
                     on whose.customer_id = spells.customer_id and spells.basis = 'inactivity'
-                where told.left_on is {known} null and (told.left_on is null or told.left_on < '2017-07-01')
+                where
+                    told.left_on is {known} null
+                    and coalesce(told.left_on < '2017-07-01', true)
                 group by told.person_id
             )
             select lost, count(*) from latest group by lost

@@ -203,7 +203,8 @@ histories as (
         min(case when is_solved then since end) as first_solved_at,
         bool_or(is_closed and until is null) as is_closed,
         -- solved, then closed after some days: it ended when it was solved
-        max(case when is_closed and not coalesce(was_closed, false) then since end) as last_closed_at,
+        max(case when is_closed and not coalesce(was_closed, false) then since end)
+            as last_closed_at,
         cast(sum(case
             when not is_closed and not is_waiting and until is not null
                 then {{ seconds_between('since', 'until') }}
@@ -280,6 +281,15 @@ holidays as (
 
 ),
 
+closed_days as (
+
+    select distinct days.desk_date
+    from days
+    cross join holidays
+    where days.desk_date >= holidays.start_date and days.desk_date <= holidays.end_date
+
+),
+
 opening as (
 
     select
@@ -290,11 +300,12 @@ opening as (
     inner join hours
         on
             -- 1 January 1900 was a Monday
-            {{ days_between("cast('1900-01-01' as date)", 'days.desk_date') }} % 7 + 1 = hours.weekday
+            {{ days_between("cast('1900-01-01' as date)", 'days.desk_date') }} % 7 + 1
+            = hours.weekday
             and coalesce(hours.valid_from <= days.desk_date, true)
             and coalesce(days.desk_date <= hours.valid_to, true)
-    left join holidays on days.desk_date between holidays.start_date and holidays.end_date
-    where holidays.start_date is null
+    left join closed_days on days.desk_date = closed_days.desk_date
+    where closed_days.desk_date is null
 
 ),
 

@@ -280,10 +280,12 @@ select
 
     -- score
     tested.nps,
-    {{ nps_bound('tested.promoter_count', 'tested.detractor_count', 'tested.response_count', 'low') }}
-        as nps_low,
-    {{ nps_bound('tested.promoter_count', 'tested.detractor_count', 'tested.response_count', 'high') }}
-        as nps_high,
+    {{ nps_bound(
+        'tested.promoter_count', 'tested.detractor_count', 'tested.response_count', 'low'
+    ) }} as nps_low,
+    {{ nps_bound(
+        'tested.promoter_count', 'tested.detractor_count', 'tested.response_count', 'high'
+    ) }} as nps_high,
 
     -- change
     tested.previous_nps,
@@ -295,7 +297,9 @@ select
     case tested.period_grain
         when 'wave'
             then
-                cast(wave_ends.last_sent_on + interval '{{ var("survey_answer_days") }}' day as date)
+                cast(
+                    wave_ends.last_sent_on + interval '{{ var("survey_answer_days") }}' day as date
+                )
                 > {{ as_of() }}
         else
             {{ period_end('tested.period_grain', 'tested.period_start') }}

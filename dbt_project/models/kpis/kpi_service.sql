@@ -230,13 +230,24 @@ quantiles as (
         segment_type,
         segment,
         ticket_channel,
-        {% for measure in ['response', 'business_response', 'resolution'] -%}
-            {% for share in [0.5, 0.9] -%}
-                {{ survival_quantile(
-                    "case when measure = '" ~ measure ~ "' then seconds end", 'log_survival', share
-                ) }} as {{ measure }}_p{{ (100 * share) | int }}{{ ',' if not loop.last }}
-            {% endfor -%}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ survival_quantile(
+            "case when measure = 'response' then seconds end", 'log_survival', 0.5
+        ) }} as response_p50,
+        {{ survival_quantile(
+            "case when measure = 'response' then seconds end", 'log_survival', 0.9
+        ) }} as response_p90,
+        {{ survival_quantile(
+            "case when measure = 'business_response' then seconds end", 'log_survival', 0.5
+        ) }} as business_response_p50,
+        {{ survival_quantile(
+            "case when measure = 'business_response' then seconds end", 'log_survival', 0.9
+        ) }} as business_response_p90,
+        {{ survival_quantile(
+            "case when measure = 'resolution' then seconds end", 'log_survival', 0.5
+        ) }} as resolution_p50,
+        {{ survival_quantile(
+            "case when measure = 'resolution' then seconds end", 'log_survival', 0.9
+        ) }} as resolution_p90
     from curves
     group by period_grain, period_start, segment_type, segment, ticket_channel
 

@@ -105,10 +105,14 @@ cells as (
         sum(case when not is_ended then spell_count else 0 end) as customers_at_end,
         sum(case when is_at_start and is_ended and not is_back then spell_count else 0 end)
             as lost_restated,
-        sum(case when is_at_start and is_ended and end_reason = 'voluntary' then spell_count else 0 end)
-            as lost_voluntary,
-        sum(case when is_at_start and is_ended and end_reason = 'payment' then spell_count else 0 end)
-            as lost_involuntary,
+        sum(case
+            when is_at_start and is_ended and end_reason = 'voluntary' then spell_count
+            else 0
+        end) as lost_voluntary,
+        sum(case
+            when is_at_start and is_ended and end_reason = 'payment' then spell_count
+            else 0
+        end) as lost_involuntary,
         sum(case
             when is_at_start and is_ended and end_reason = 'moved_or_deceased' then spell_count
             else 0

@@ -80,8 +80,9 @@ topics as (
     select topic
     from tickets
     union
-    select topic
-    from (values ('delivery_late'), ('unavailable_product')) as built_in (topic)
+    select 'delivery_late' as topic
+    union
+    select 'unavailable_product' as topic
 
 ),
 
@@ -108,8 +109,9 @@ periods as (
     select distinct
         grains.period_grain,
         {{ period_start('grains.period_grain', 'days.day_date') }} as period_start,
-        {{ period_end('grains.period_grain', period_start('grains.period_grain', 'days.day_date')) }}
-            as period_end
+        {{ period_end(
+            'grains.period_grain', period_start('grains.period_grain', 'days.day_date')
+        ) }} as period_end
     from days
     cross join grains
 
@@ -244,12 +246,13 @@ fates as (
     left join losses
         on
             dated.customer_id = losses.customer_id
-            and losses.lost_on >= dated.created_date
+            and dated.created_date <= losses.lost_on
             and {{ days_between('dated.created_date', 'losses.lost_on') }}
             <= {{ var('termination_lookback_days') }}
     where
         dated.customer_id is not null
-        and {{ days_between('dated.period_end', as_of()) }} >= {{ var('termination_lookback_days') }}
+        and {{ days_between('dated.period_end', as_of()) }}
+        >= {{ var('termination_lookback_days') }}
     group by dated.period_grain, dated.period_start, dated.topic, dated.customer_id
 
 ),
@@ -291,15 +294,31 @@ cells as (
         on
             periods.period_grain = order_counts.period_grain
             and periods.period_start = order_counts.period_start
-    {% for sums in [
-        'ticket_counts', 'refund_sums', 'main_categories', 'score_sums', 'fate_sums',
-    ] -%}
-    left join {{ sums }}
+    left join ticket_counts
         on
-            periods.period_grain = {{ sums }}.period_grain
-            and periods.period_start = {{ sums }}.period_start
-            and topics.topic = {{ sums }}.topic
-    {% endfor %}
+            periods.period_grain = ticket_counts.period_grain
+            and periods.period_start = ticket_counts.period_start
+            and topics.topic = ticket_counts.topic
+    left join refund_sums
+        on
+            periods.period_grain = refund_sums.period_grain
+            and periods.period_start = refund_sums.period_start
+            and topics.topic = refund_sums.topic
+    left join main_categories
+        on
+            periods.period_grain = main_categories.period_grain
+            and periods.period_start = main_categories.period_start
+            and topics.topic = main_categories.topic
+    left join score_sums
+        on
+            periods.period_grain = score_sums.period_grain
+            and periods.period_start = score_sums.period_start
+            and topics.topic = score_sums.topic
+    left join fate_sums
+        on
+            periods.period_grain = fate_sums.period_grain
+            and periods.period_start = fate_sums.period_start
+            and topics.topic = fate_sums.topic
 
 ),
 

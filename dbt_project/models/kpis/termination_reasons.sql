@@ -142,7 +142,7 @@ lost_signals as (
     inner join signals
         on
             lost.customer_id = signals.customer_id
-            and signals.signal_date <= lost.signals_until
+            and lost.signals_until >= signals.signal_date
             and {{ days_between('signals.signal_date', 'lost.signals_until') }}
             < {{ var('termination_lookback_days') }}
     qualify
@@ -265,8 +265,11 @@ told as (
 
 kinds as (
 
-    select reason_kind
-    from (values ('last_ticket'), ('last_score'), ('delivery')) as names (reason_kind)
+    select 'last_ticket' as reason_kind
+    union all
+    select 'last_score' as reason_kind
+    union all
+    select 'delivery' as reason_kind
 
 ),
 
