@@ -302,7 +302,7 @@ opening as (
             -- 1 January 1900 was a Monday
             {{ days_between("cast('1900-01-01' as date)", 'days.desk_date') }} % 7 + 1
             = hours.weekday
-            and coalesce(hours.valid_from <= days.desk_date, true)
+            and coalesce(days.desk_date >= hours.valid_from, true)
             and coalesce(days.desk_date <= hours.valid_to, true)
     left join closed_days on days.desk_date = closed_days.desk_date
     where closed_days.desk_date is null
@@ -353,8 +353,8 @@ waited as (
 
     select
         answered.ticket_id,
-        cast({{ desk_seconds('until_day', 'answered.waited_until') }}
-        - {{ desk_seconds('from_day', 'answered.created_at') }} as bigint) as desk_seconds
+        {{ desk_seconds('from_day', 'answered.created_at') }} as desk_seconds_before,
+        {{ desk_seconds('until_day', 'answered.waited_until') }} as desk_seconds_until
     from answered
     inner join desk as from_day on answered.created_date = from_day.desk_date
     inner join desk as until_day
@@ -394,7 +394,8 @@ select
 
     -- measures
     {{ seconds_between('answered.created_at', 'answered.waited_until') }} as response_seconds,
-    waited.desk_seconds as business_response_seconds,
+    cast(waited.desk_seconds_until - waited.desk_seconds_before as bigint)
+        as business_response_seconds,
     {{ seconds_between(
         'answered.created_at', 'coalesce(resolved.resolved_at, ' ~ as_of_end() ~ ')'
     ) }} as resolution_seconds,

@@ -194,7 +194,7 @@ stayed_reasons as (
     inner join spells
         on
             known_before.customer_id = spells.customer_id
-            and spells.started_on < known_before.period_start
+            and known_before.period_start > spells.started_on
             and coalesce(spells.lost_on >= known_before.period_end, true)
     group by
         known_before.period_grain, known_before.period_start, spells.basis,
