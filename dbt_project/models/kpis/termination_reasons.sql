@@ -195,7 +195,7 @@ stayed_reasons as (
         on
             known_before.customer_id = spells.customer_id
             and known_before.period_start > spells.started_on
-            and coalesce(spells.lost_on >= known_before.period_end, true)
+            and coalesce(known_before.period_end <= spells.lost_on, true)
     group by
         known_before.period_grain, known_before.period_start, spells.basis,
         known_before.reason_kind, known_before.reason
