@@ -13,3 +13,11 @@
 {% macro seconds_after(ts, seconds) -%}
     {{ dbt.dateadd('second', seconds, ts) }}
 {%- endmacro %}
+
+{% macro days_later(day, days) -%}
+    cast({{ dbt.dateadd('day', days, day) }} as date)
+{%- endmacro %}
+
+{% macro minutes_later(day, minutes) -%}
+    {{ dbt.dateadd('minute', minutes, 'cast(' ~ day ~ ' as timestamp)') }}
+{%- endmacro %}

@@ -75,7 +75,7 @@ averages as (
         case
             when purchase_count > 1
                 then
-                    1.959964 * sqrt(greatest(
+                    {{ z_95() }} * sqrt(greatest(
                         (net_square_sum - net_sum * net_sum / purchase_count)
                         / (purchase_count - 1) / purchase_count,
                         0

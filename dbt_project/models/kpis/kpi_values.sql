@@ -18,6 +18,40 @@ with retention_1m as (
 
 ),
 
+csat as (
+
+    select *
+    from {{ ref('kpi_csat') }}
+    where survey_scale = 'all' and period_grain <> 'interaction_month'
+
+),
+
+contracts as (
+
+    select *
+    from {{ ref('kpi_termination') }}
+    where basis = 'contract'
+
+),
+
+inactivity as (
+
+    select *
+    from {{ ref('kpi_termination') }}
+    where basis = 'inactivity'
+
+),
+
+service as (
+
+    select
+        *,
+        answered_count + unanswered_count as awaiting_count
+    from {{ ref('kpi_service') }}
+    where ticket_channel = 'all'
+
+),
+
 kpis as (
 
     {{ kpi_rows(ref('kpi_sales'), 'net_revenue', 'net_revenue_amount', 'purchase_count') }}
@@ -44,6 +78,43 @@ kpis as (
     union all
     {{ kpi_rows('retention_1m', 'retention_1m_pct', 'retention_pct', 'cohort_size',
         'retention_low', 'retention_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_nps'), 'nps', 'nps', 'response_count', 'nps_low', 'nps_high') }}
+    union all
+    {{ kpi_rows('csat', 'csat_mean', 'csat_mean', 'response_count', 'csat_mean_low',
+        'csat_mean_high') }}
+    union all
+    {{ kpi_rows('csat', 'csat_satisfied_pct', 'satisfied_pct', 'response_count', 'satisfied_low',
+        'satisfied_high') }}
+    union all
+    {{ kpi_rows('contracts', 'termination_rate_contract_pct', 'termination_rate_pct',
+        'customers_at_start', 'termination_rate_low', 'termination_rate_high') }}
+    union all
+    {{ kpi_rows('contracts', 'acquired_to_lost_contract_pct', 'acquired_to_lost_pct', 'lost') }}
+    union all
+    {{ kpi_rows('inactivity', 'termination_rate_inactivity_pct', 'termination_rate_pct',
+        'customers_at_start', 'termination_rate_low', 'termination_rate_high') }}
+    union all
+    {{ kpi_rows('inactivity', 'acquired_to_lost_inactivity_pct', 'acquired_to_lost_pct', 'lost') }}
+    union all
+    {{ kpi_rows('service', 'first_response_minutes', 'first_response_minutes_p50',
+        'awaiting_count') }}
+    union all
+    {{ kpi_rows('service', 'business_first_response_minutes',
+        'business_first_response_minutes_p50', 'awaiting_count') }}
+    union all
+    {{ kpi_rows('service', 'resolution_hours', 'resolution_hours_p50', 'ticket_count') }}
+    union all
+    {{ kpi_rows('service', 'service_backlog', 'backlog_count', 'backlog_count') }}
+    union all
+    {{ kpi_rows('service', 'reopen_rate_pct', 'reopen_rate_pct', 'solved_count',
+        'reopen_rate_low', 'reopen_rate_high') }}
+    union all
+    {{ kpi_rows('service', 'one_touch_rate_pct', 'one_touch_rate_pct', 'solved_count',
+        'one_touch_rate_low', 'one_touch_rate_high') }}
+    union all
+    {{ kpi_rows('service', 'sla_breach_pct', 'sla_breach_pct', 'sla_due_count',
+        'sla_breach_low', 'sla_breach_high') }}
 
 ),
 

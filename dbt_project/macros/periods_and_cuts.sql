@@ -1,0 +1,62 @@
+{#- What KPIs have in common: the periods a day falls into, the segments a row is counted in. -#}
+
+{% macro period_start(grain, day) -%}
+    case {{ grain }}
+        when 'day' then {{ day }}
+        when 'week' then cast(date_trunc('week', {{ day }}) as date)
+        when 'month' then cast(date_trunc('month', {{ day }}) as date)
+        when 'quarter' then cast(date_trunc('quarter', {{ day }}) as date)
+    end
+{%- endmacro %}
+
+
+{% macro period_end(grain, start) -%}
+    case {{ grain }}
+        when 'day' then cast({{ start }} + interval '1' day as date)
+        when 'week' then cast({{ start }} + interval '7' day as date)
+        when 'month' then cast({{ start }} + interval '1' month as date)
+        when 'quarter' then cast({{ start }} + interval '3' month as date)
+    end
+{%- endmacro %}
+
+
+{% macro period_grains(grains) -%}
+    {%- for grain in grains -%}
+        select '{{ grain }}' as period_grain
+        {%- if not loop.last %} union all {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro cuts_by(relation, columns) -%}
+    select
+        'all' as segment_type,
+        'all' as segment,
+        {{ relation }}.*
+    from {{ relation }}
+    {%- for column in columns %}
+    union all
+    select
+        '{{ column }}' as segment_type,
+        {{ column }} as segment,
+        {{ relation }}.*
+    from {{ relation }}
+    where {{ column }} is not null
+    {%- endfor %}
+{%- endmacro %}
+
+
+{% macro segment_without_small_cells(people, partition, personal) -%}
+    {#- from the smallest cell on: what is too small, and what brings that to the size -#}
+    case
+        when segment_type not in ({{ quoted_list(personal) }}) then segment
+        when
+            {{ people }} < {{ var('min_cell_size') }}
+            or sum({{ people }}) over (
+                partition by {{ partition }}, segment_type order by {{ people }}, segment
+                rows between unbounded preceding and 1 preceding
+            ) between 1 and {{ var('min_cell_size') - 1 }}
+            then 'other'
+        else segment
+    end
+{%- endmacro %}
