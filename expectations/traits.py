@@ -14,6 +14,10 @@ MIN_CUSTOMERS = 1_000
 MAX_SEGMENT_SHARE = 0.8
 # The best customers are few; when they are many, the thresholds are wrong.
 MAX_CHAMPION_SHARE = 0.3
+# Preferring is the exception: most values are nobody's favourite.
+MAX_PREFERRED_SHARE = 0.5
+# A rhythm that everybody has is an artefact of how the tills deliver.
+MAX_RHYTHM_SHARE = 0.95
 
 
 def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
@@ -45,6 +49,40 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                     """,
                     severity=gxe.FailureSeverity.WARNING,
                     description=f"at most {MAX_CHAMPION_SHARE:.0%} of customers are champions",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_product_preference",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select avg(cast(is_preferred as integer)) as observed
+                        from {{batch}}
+                        having count(*) >= {MIN_CUSTOMERS} and observed > {MAX_PREFERRED_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"at most {MAX_PREFERRED_SHARE:.0%} of values are preferred",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_seasonality",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select count(*) / sum(count(*)) over () as observed
+                        from {{batch}}
+                        where rhythm <> 'unknown'
+                        group by rhythm
+                        qualify
+                            sum(count(*)) over () >= {MIN_CUSTOMERS}
+                            and observed > {MAX_RHYTHM_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"no rhythm is that of more than {MAX_RHYTHM_SHARE:.0%}",
                 ),
             ),
         ),

@@ -42,3 +42,14 @@
         ) / nullif({{ n }} - 1, 0)
     )
 {%- endmacro %}
+
+
+{% macro planned_treatment_share(campaign_id) -%}
+    case {{ campaign_id }}
+        {%- for campaign, share in var('offer_treatment_shares').items() %}
+        when '{{ campaign }}' then {{ share }}e0
+        {%- endfor %}
+        when '' then null
+        else 0.5e0
+    end
+{%- endmacro %}

@@ -76,17 +76,21 @@ spreads as (
 
 ),
 
+dates as (
+
+    select purchase_date
+    from purchases
+    group by purchase_date
+
+),
+
 feasts as (
 
     select
         events.country,
         dates.purchase_date
     from {{ ref('stg_calendar__events') }} as events
-    inner join (
-        select purchase_date
-        from purchases
-        group by purchase_date
-    ) as dates
+    inner join dates
         on dates.purchase_date between events.shopping_start_date and events.end_date
     where events.kind = 'retail'
     group by events.country, dates.purchase_date

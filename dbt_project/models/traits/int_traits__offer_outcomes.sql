@@ -100,8 +100,8 @@ spans as (
         assigned.customer_id,
         assigned.assigned_at,
         assigned.window_end,
-        {{ dbt.dateadd('day', '-assigned.window_days', 'assigned.assigned_at') }} as before_start,
-        {{ dbt.dateadd('day', var('offer_pull_forward_days'), 'assigned.window_end') }} as after_end
+        {{ days_later('assigned.assigned_at', '-assigned.window_days') }} as before_start,
+        {{ days_later('assigned.window_end', var('offer_pull_forward_days')) }} as after_end
     from assigned
 
 ),
@@ -168,7 +168,7 @@ visited as (
 
 messages as (
 
-    -- the message was meant for whoever reads the address; one that two customers share names nobody
+    -- meant for whoever reads the address; one that two customers share names nobody
     select
         events.campaign_id,
         points.customer_id,
@@ -247,9 +247,9 @@ select
     coalesce(messages.customer_id is not null or assigned.arm = 'treatment', false) as is_exposed,
     coalesce(messages.is_clicked, false) as is_clicked,
     assigned.window_end > {{ as_of_end() }} as is_running,
-    {{ dbt.dateadd('day', var('offer_pull_forward_days'), 'assigned.window_end') }}
+    {{ days_later('assigned.window_end', var('offer_pull_forward_days')) }}
     <= {{ as_of_end() }} as is_aftermath_over,
-    {{ dbt.dateadd('day', '-assigned.window_days', 'assigned.assigned_at') }}
+    {{ days_later('assigned.assigned_at', '-assigned.window_days') }}
     >= first_purchase.recorded_from as is_before_recorded,
 
     -- timestamps

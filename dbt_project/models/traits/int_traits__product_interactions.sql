@@ -1,5 +1,3 @@
-{%- set weights = var('product_interaction_weights') -%}
-
 with orders as (
 
     -- what was a gift tells of somebody else's taste
@@ -82,15 +80,11 @@ looked_at as (
         customer_id,
         product_id,
         event_date as acted_on,
-        max(case event_type
-            {%- for event_type, weight in weights.browse.items() %}
-            when '{{ event_type }}' then {{ weight }}
-            {%- endfor %}
-        end) as weight
+        max({{ browse_weight('event_type') }}) as weight
     from {{ ref('int_traits__browsing_days') }}
     where
         product_id is not null
-        and event_type in ('{{ weights.browse | join("', '") }}')
+        and {{ browse_weight('event_type') }} is not null
     group by customer_id, product_id, event_date
 
 ),
@@ -161,14 +155,14 @@ acts as (
         acted_at,
         'purchase' as kind,
         not is_returned as is_choice,
-        {{ weights.purchase }}
-        + case when is_returned then {{ weights.return }} else 0 end
+        {{ var('purchase_weight') }}
+        + case when is_returned then {{ var('return_weight') }} else 0 end
         + case
             when
                 row_number() over (
                     partition by customer_id, product_id order by acted_on
                 ) > 1
-                then {{ weights.repeat_purchase }}
+                then {{ var('repeat_purchase_weight') }}
             else 0
         end as weight
     from bought
@@ -190,7 +184,7 @@ acts as (
         cast(acted_on + interval '1' day as timestamp) as acted_at,
         'review' as kind,
         false as is_choice,
-        (stars - 3) * {{ weights.review_star }} as weight
+        (stars - 3) * {{ var('review_star_weight') }} as weight
     from reviewed
 
 )

@@ -99,33 +99,35 @@ records as (
 
 ),
 
+home_purchase_days as (
+
+    select
+        acts.customer_id,
+        acts.acted_on
+    from {{ ref('int_traits__product_interactions') }} as acts
+    inner join {{ ref('stg_catalogue__products') }} as products
+        on acts.product_id = products.product_id
+    where
+        acts.kind = 'purchase'
+        and lower(products.category) in ({{ quoted(var('home_categories')) }})
+    group by acts.customer_id, acts.acted_on
+
+),
+
 home_goods as (
 
     select
-        interactions.customer_id,
-        interactions.acted_on,
+        customer_id,
+        acted_on,
         count(*) over (
-            partition by interactions.customer_id order by interactions.acted_on
+            partition by customer_id order by acted_on
             range between interval '30' day preceding and current row
         ) as recent_count,
-        count(*) over (partition by interactions.customer_id) as total_count,
+        count(*) over (partition by customer_id) as total_count,
         {{ days_between(
-            'min(interactions.acted_on) over (partition by interactions.customer_id)', as_of()
+            'min(acted_on) over (partition by customer_id)', as_of()
         ) }} + 1 as observed_days
-    from (
-        select
-            acts.customer_id,
-            acts.acted_on
-        from {{ ref('int_traits__product_interactions') }} as acts
-        inner join {{ ref('stg_catalogue__products') }} as products
-            on acts.product_id = products.product_id
-        where
-            acts.kind = 'purchase'
-            and lower(products.category) in (
-                '{{ var("home_categories") | join("', '") }}'
-            )
-        group by acts.customer_id, acts.acted_on
-    ) as interactions
+    from home_purchase_days
 
 ),
 

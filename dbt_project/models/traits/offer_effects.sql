@@ -25,24 +25,29 @@ with outcomes as (
 
 ),
 
+segments as (
+
+    select
+        segment as cut_by,
+        segment
+    from outcomes
+    group by segment
+    union all
+    select
+        'all' as cut_by,
+        segment
+    from outcomes
+    group by segment
+
+),
+
 cut as (
 
     select
         outcomes.*,
-        segments.segment as cut_by
+        segments.cut_by
     from outcomes
-    inner join (
-        select distinct
-            segment,
-            segment as member
-        from outcomes
-        union all
-        select distinct
-            'all' as segment,
-            segment as member
-        from outcomes
-    ) as segments
-        on outcomes.segment = segments.member
+    inner join segments on outcomes.segment = segments.segment
 
 ),
 
@@ -53,14 +58,14 @@ measured as (
         'revenue': ('net_amount', 'before_net_amount'),
         'visit': ('visit_days > 0', 'before_visit_days > 0'),
     } -%}
-    {%- for metric, (during, before) in metrics.items() %}
+    {%- for metric, columns in metrics.items() %}
     select
         campaign_id,
         cut_by as segment,
         '{{ metric }}' as metric,
         arm,
-        cast({{ during }} as decimal(18, 2)) as value,
-        cast({{ before }} as decimal(18, 2)) as before_value,
+        cast({{ columns[0] }} as decimal(18, 2)) as value,
+        cast({{ columns[1] }} as decimal(18, 2)) as before_value,
         is_random,
         is_exposed,
         is_running,
@@ -129,13 +134,7 @@ described as (
         cast(treated_positive_count + control_positive_count as double)
         / (treated_count + control_count) as pooled_share,
         -- the share that was to be treated: half, unless the campaign's plan says otherwise
-        case campaign_id
-            {%- for campaign, share in var('offer_treatment_shares').items() %}
-            when '{{ campaign }}' then {{ share }}e0
-            {%- endfor %}
-            when null then null
-            else 0.5e0
-        end as planned_share
+        {{ planned_treatment_share('campaign_id') }} as planned_share
     from totals
 
 ),

@@ -78,7 +78,7 @@ words as (
     {{ words_of(
         'scrubbed',
         ['text_id', 'product_id', 'category', 'thing', 'author', 'stars', 'is_incentivised'],
-        "string_split(plain_text, ' ')" if target.type == 'duckdb' else "split(plain_text, ' ')"
+        "split(plain_text, ' ')"
     ) }}
 
 ),
@@ -103,8 +103,8 @@ paired as (
 
 ),
 
-{%- set stop_words = "('" ~ var('review_stop_words') | join("', '") ~ "')" %}
-{%- set negations = "('" ~ var('review_negations') | map('replace', "'", "''") | join("', '") ~ "')" %}
+{%- set stop_words = '(' ~ quoted(var('review_stop_words')) ~ ')' %}
+{%- set negations = '(' ~ quoted(var('review_negations')) ~ ')' %}
 
 terms as (
 

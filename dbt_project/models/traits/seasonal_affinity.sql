@@ -36,10 +36,8 @@ seasons as (
     from {{ ref('stg_calendar__events') }}
     where
         end_date <= {{ as_of() }}
-        {% if not var('sensitive_inferences') -%}
         -- what somebody buys for a feast may tell what they believe
-        and kind <> 'religious'
-        {%- endif %}
+        and (kind <> 'religious' or {{ var('sensitive_inferences') }})
 
 ),
 

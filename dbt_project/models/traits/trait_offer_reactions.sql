@@ -96,6 +96,14 @@ purchases as (
 
 ),
 
+picked_campaigns as (
+
+    select campaign_id
+    from {{ ref('stg_offers__assignments') }}
+    group by campaign_id
+
+),
+
 public_campaigns as (
 
     -- what nobody was picked for was there for everybody
@@ -103,24 +111,23 @@ public_campaigns as (
         campaigns.starts_on,
         campaigns.ends_on
     from {{ ref('stg_offers__campaigns') }} as campaigns
-    left join (
-        select campaign_id
-        from {{ ref('stg_offers__assignments') }}
-        group by campaign_id
-    ) as assigned
-        on campaigns.campaign_id = assigned.campaign_id
-    where assigned.campaign_id is null
+    left join picked_campaigns on campaigns.campaign_id = picked_campaigns.campaign_id
+    where picked_campaigns.campaign_id is null
+
+),
+
+dates as (
+
+    select purchase_date
+    from purchases
+    group by purchase_date
 
 ),
 
 public_days as (
 
     select dates.purchase_date
-    from (
-        select purchase_date
-        from purchases
-        group by purchase_date
-    ) as dates
+    from dates
     inner join public_campaigns
         on dates.purchase_date between public_campaigns.starts_on and public_campaigns.ends_on
     group by dates.purchase_date
@@ -189,11 +196,7 @@ calendar as (
     select
         cast(count(public_days.purchase_date) as double)
         / nullif(count(dates.purchase_date), 0) as public_day_share
-    from (
-        select purchase_date
-        from purchases
-        group by purchase_date
-    ) as dates
+    from dates
     left join public_days on dates.purchase_date = public_days.purchase_date
 
 ),
@@ -255,10 +258,10 @@ select
     cast(leaked_count as bigint) as leaked_count,
     cast(points_redeemed_count as bigint) as points_redeemed_count,
     cast(redeemed_campaign_count as double) / nullif(exposed_count, 0) as redemption_rate,
-    {%- for side in ['low', 'high'] %}
-    {{ wilson_bound_pct('redeemed_campaign_count', 'exposed_count', side) }} / 100
-        as redemption_rate_{{ side }},
-    {%- endfor %}
+    {{ wilson_bound_pct('redeemed_campaign_count', 'exposed_count', 'low') }} / 100
+        as redemption_rate_low,
+    {{ wilson_bound_pct('redeemed_campaign_count', 'exposed_count', 'high') }} / 100
+        as redemption_rate_high,
     cast(offered_purchase_count as bigint) as offered_purchase_count,
     cast(discounted_purchase_count as bigint) as discounted_purchase_count,
     discount_sensitivity,

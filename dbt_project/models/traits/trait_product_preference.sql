@@ -1,4 +1,6 @@
-{%- set dimensions = ['category', 'brand', 'designer', 'price_band', 'color', 'material', 'size'] -%}
+{%- set dimensions = [
+    'category', 'brand', 'designer', 'price_band', 'color', 'material', 'size',
+] -%}
 
 with price_borders as (
 
@@ -59,22 +61,24 @@ interactions as (
 
 ),
 
+{#- several things of one category in a basket are one decision -#}
+{%- set day_counts = [
+    'count(distinct case when is_choice then acted_on end)',
+    'count(distinct case when is_choice and is_purchase then acted_on end)',
+] -%}
+{%- set thing_counts = ['count_if(is_choice)', 'count_if(is_choice and is_purchase)'] %}
+
 valued as (
 
     {% for dimension in dimensions %}
+    {% set counts = day_counts if dimension == 'category' else thing_counts %}
     select
         customer_id,
         '{{ dimension }}' as dimension,
         {{ dimension }} as value,
         category,
-        {% if dimension == 'category' -%}
-        -- several things of one category in a basket are one decision
-        count(distinct case when is_choice then acted_on end) as choice_count,
-        count(distinct case when is_choice and is_purchase then acted_on end) as bought_count,
-        {% else -%}
-        count_if(is_choice) as choice_count,
-        count_if(is_choice and is_purchase) as bought_count,
-        {% endif -%}
+        {{ counts[0] }} as choice_count,
+        {{ counts[1] }} as bought_count,
         min(acted_on) as first_acted_on,
         sum(weight) as weight,
         sum(case when is_purchase then weight else 0 end) as bought_weight,
@@ -156,6 +160,14 @@ customer_totals as (
 
 ),
 
+voters as (
+
+    select count(*) as customer_count
+    from customer_totals
+    where choice_count > 0
+
+),
+
 category_rates as (
 
     -- each customer has one vote, or those who buy most would say what is usual
@@ -169,11 +181,7 @@ category_rates as (
         ) as double) / max(voters.customer_count) as usual_share
     from valued
     inner join customer_totals on valued.customer_id = customer_totals.customer_id
-    cross join (
-        select count(*) as customer_count
-        from customer_totals
-        where choice_count > 0
-    ) as voters
+    cross join voters
     where valued.dimension = 'category' and customer_totals.choice_count > 0
     group by valued.value
 
@@ -324,7 +332,7 @@ select
     usual_share,
     cast(row_number() over (
         partition by customer_id, dimension
-        order by is_preferred desc, affinity desc, choice_count desc, value
+        order by is_preferred desc, affinity desc, choice_count desc, value asc
     ) as bigint) as rank,
     cast(choice_count as bigint) as evidence_count,
     cast(bought_count as bigint) as bought_count,
