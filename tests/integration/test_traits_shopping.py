@@ -125,7 +125,9 @@ def test_effects_are_what_scipy_computes(shop: Repository) -> None:
         one, two = (stats.binomtest(round(s * k), k) for s, k in ((p, n), (q, m)))
         a, b = (test.proportion_ci(method="wilson") for test in (one, two))
         assert low == pytest.approx(p - q - ((p - a.low) ** 2 + (b.high - q) ** 2) ** 0.5, abs=1e-6)
-        assert high == pytest.approx(p - q + ((a.high - p) ** 2 + (q - b.low) ** 2) ** 0.5, abs=1e-6)
+        assert high == pytest.approx(
+            p - q + ((a.high - p) ** 2 + (q - b.low) ** 2) ** 0.5, abs=1e-6
+        )
         pooled = (p * n + q * m) / (n + m)
         z = (p - q) / (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
         assert p_value == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-5)
