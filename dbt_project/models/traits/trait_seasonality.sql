@@ -213,9 +213,18 @@ dated as (
 
     select
         *,
-        cast({{ days_later('last_purchase_date', 'cast(round(expected_gap_days) as integer)') }} as date) as expected_next_date,
-        cast({{ days_later('last_purchase_date', 'cast(round(short_gap_days) as integer)') }} as date) as expected_next_from,
-        cast({{ days_later('last_purchase_date', 'cast(round(long_gap_days) as integer)') }} as date) as expected_next_to
+        cast(
+            {{ days_later('last_purchase_date', 'cast(round(expected_gap_days) as integer)') }}
+            as date
+        ) as expected_next_date,
+        cast(
+            {{ days_later('last_purchase_date', 'cast(round(short_gap_days) as integer)') }}
+            as date
+        ) as expected_next_from,
+        cast(
+            {{ days_later('last_purchase_date', 'cast(round(long_gap_days) as integer)') }}
+            as date
+        ) as expected_next_to
     from expected
 
 )
@@ -238,7 +247,12 @@ select
     -- the same seen from today: who is overdue is expected after the gap such gaps end with
     case
         when dated.expected_next_date >= {{ as_of() }} then dated.expected_next_date
-        else cast({{ days_later('dated.last_purchase_date', 'cast(round(dated.overdue_gap_days) as integer)') }} as date)
+        else cast(
+            {{ days_later(
+                'dated.last_purchase_date', 'cast(round(dated.overdue_gap_days) as integer)'
+            ) }}
+            as date
+        )
     end as rolling_next_date,
 
     -- measures
