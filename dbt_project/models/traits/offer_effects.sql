@@ -59,24 +59,24 @@ measured as (
         'visit': ('visit_days > 0', 'before_visit_days > 0'),
     } -%}
     {%- for metric, columns in metrics.items() %}
-    select
-        campaign_id,
-        cut_by as segment,
-        '{{ metric }}' as metric,
-        arm,
-        cast({{ columns[0] }} as decimal(18, 2)) as value,
-        cast({{ columns[1] }} as decimal(18, 2)) as before_value,
-        is_random,
-        is_exposed,
-        is_running,
-        is_aftermath_over,
-        is_before_recorded,
-        is_in_both_arms,
-        redemption_count,
-        after_purchase_count,
-        contact_cost_amount
-    from cut
-    {{ 'union all' if not loop.last }}
+        select
+            campaign_id,
+            cut_by as segment,
+            '{{ metric }}' as metric,
+            arm,
+            cast({{ columns[0] }} as decimal(18, 2)) as value,
+            cast({{ columns[1] }} as decimal(18, 2)) as before_value,
+            is_random,
+            is_exposed,
+            is_running,
+            is_aftermath_over,
+            is_before_recorded,
+            is_in_both_arms,
+            redemption_count,
+            after_purchase_count,
+            contact_cost_amount
+        from cut
+                {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
@@ -93,13 +93,13 @@ totals as (
         bool_and(is_aftermath_over) as is_aftermath_over,
         bool_and(is_before_recorded) as is_before_recorded,
         {%- for name, condition in arms.items() %}
-        count_if({{ condition }}) as {{ name }}_count,
-        count_if({{ condition }} and value > 0) as {{ name }}_positive_count,
-        sum(case when {{ condition }} then value else 0 end) as {{ name }}_sum,
-        sum(case when {{ condition }} then value * value else 0 end) as {{ name }}_squares,
-        sum(case when {{ condition }} then after_purchase_count else 0 end) as {{ name }}_after_sum,
-        sum(case when {{ condition }} then after_purchase_count * after_purchase_count else 0 end)
-            as {{ name }}_after_squares,
+            count_if({{ condition }}) as {{ name }}_count,
+            count_if({{ condition }} and value > 0) as {{ name }}_positive_count,
+            sum(case when {{ condition }} then value else 0 end) as {{ name }}_sum,
+            sum(case when {{ condition }} then value * value else 0 end) as {{ name }}_squares,
+            sum(case when {{ condition }} then after_purchase_count else 0 end) as {{ name }}_after_sum,
+            sum(case when {{ condition }} then after_purchase_count * after_purchase_count else 0 end)
+                as {{ name }}_after_squares,
         {%- endfor %}
         sum(case when arm = 'treatment' then before_value else 0 end) as treated_before_sum,
         count_if(arm = 'control' and (is_exposed or is_in_both_arms)) as control_exposed_count,
@@ -114,7 +114,7 @@ totals as (
 described as (
 
     select
-        totals.*,
+        *,
         cast(treated_sum as double) / nullif(treated_count, 0) as treated_value,
         cast(control_sum as double) / nullif(control_count, 0) as control_value,
         {{ variance_of_sums('treated_sum', 'treated_squares', 'treated_count') }}
@@ -126,10 +126,10 @@ described as (
         {{ variance_of_sums('control_after_sum', 'control_after_squares', 'control_count') }}
         / nullif(control_count, 0) as control_after_error,
         {%- for name in arms %}
-        {{ wilson_bound_pct(name ~ '_positive_count', name ~ '_count', 'low') }} / 100
-            as {{ name }}_low,
-        {{ wilson_bound_pct(name ~ '_positive_count', name ~ '_count', 'high') }} / 100
-            as {{ name }}_high,
+            {{ wilson_bound_pct(name ~ '_positive_count', name ~ '_count', 'low') }} / 100
+                as {{ name }}_low,
+            {{ wilson_bound_pct(name ~ '_positive_count', name ~ '_count', 'high') }} / 100
+                as {{ name }}_high,
         {%- endfor %}
         cast(treated_positive_count + control_positive_count as double)
         / (treated_count + control_count) as pooled_share,
@@ -176,7 +176,9 @@ bounded as (
             as campaign_sample_ratio_p,
         case
             when metric = 'revenue'
-                then difference - {{ t_quantile_975('welch_df') }} * sqrt(treated_error + control_error)
+                then
+                    difference
+                    - {{ t_quantile_975('welch_df') }} * sqrt(treated_error + control_error)
             else
                 difference - sqrt(
                     (treated_value - treated_low) * (treated_value - treated_low)
@@ -185,7 +187,9 @@ bounded as (
         end as difference_low,
         case
             when metric = 'revenue'
-                then difference + {{ t_quantile_975('welch_df') }} * sqrt(treated_error + control_error)
+                then
+                    difference
+                    + {{ t_quantile_975('welch_df') }} * sqrt(treated_error + control_error)
             else
                 difference + sqrt(
                     (treated_high - treated_value) * (treated_high - treated_value)
@@ -308,14 +312,14 @@ select
     case when {{ known_aftermath }} then gated.treated_count * gated.pulled end
         as pull_forward_count,
     {%- for side, sign in {'low': '-', 'high': '+'}.items() %}
-    case
-        when {{ known_aftermath }}
-            then
-                gated.treated_count * (
-                    gated.pulled {{ sign }} 1.959964e0
-                    * sqrt(gated.treated_after_error + gated.control_after_error)
-                )
-    end as pull_forward_{{ side }},
+        case
+            when {{ known_aftermath }}
+                then
+                    gated.treated_count * (
+                        gated.pulled {{ sign }} 1.959964e0
+                        * sqrt(gated.treated_after_error + gated.control_after_error)
+                    )
+        end as pull_forward_{{ side }},
     {%- endfor %}
     case
         when {{ known_aftermath }}
