@@ -71,22 +71,22 @@ interactions as (
 valued as (
 
     {% for dimension in dimensions %}
-    {% set counts = day_counts if dimension == 'category' else thing_counts %}
-    select
-        customer_id,
-        '{{ dimension }}' as dimension,
-        {{ dimension }} as value,
-        category,
-        {{ counts[0] }} as choice_count,
-        {{ counts[1] }} as bought_count,
-        min(acted_on) as first_acted_on,
-        sum(weight) as weight,
-        sum(case when is_purchase then weight else 0 end) as bought_weight,
-        max(acted_on) as last_acted_on
-    from interactions
-    where {{ dimension }} is not null
-    group by customer_id, {{ dimension }}, category
-    {{ 'union all' if not loop.last }}
+            {% set counts = day_counts if dimension == 'category' else thing_counts %}
+        select
+            customer_id,
+            '{{ dimension }}' as dimension,
+            {{ dimension }} as value,
+            category,
+            {{ counts[0] }} as choice_count,
+            {{ counts[1] }} as bought_count,
+            min(acted_on) as first_acted_on,
+            sum(weight) as weight,
+            sum(case when is_purchase then weight else 0 end) as bought_weight,
+            max(acted_on) as last_acted_on
+        from interactions
+        where {{ dimension }} is not null
+        group by customer_id, {{ dimension }}, category
+                {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
