@@ -22,6 +22,10 @@ MIN_PATHS = 500
 # One channel that nearly everybody favours is the way in which events arrive.
 MIN_NAMED_CHANNELS = 500
 MAX_CHANNEL_SHARE = 0.9
+# Preferring is the exception: most values are nobody's favourite.
+MAX_PREFERRED_SHARE = 0.5
+# A rhythm that everybody has is an artefact of how the tills deliver.
+MAX_RHYTHM_SHARE = 0.95
 
 
 def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
@@ -69,6 +73,16 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                     """,
                     severity=gxe.FailureSeverity.WARNING,
                     description=f"at most {MAX_INTENT_SHARE:.0%} of open paths are at intent",
+            "trait_product_preference",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select avg(cast(is_preferred as integer)) as observed
+                        from {{batch}}
+                        having count(*) >= {MIN_CUSTOMERS} and observed > {MAX_PREFERRED_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"at most {MAX_PREFERRED_SHARE:.0%} of values are preferred",
                 ),
             ),
         ),
@@ -93,6 +107,7 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
         Suite(
             "traits",
             "trait_channel_preference",
+            "trait_seasonality",
             (
                 gxe.UnexpectedRowsExpectation(
                     unexpected_rows_query=f"""
@@ -109,6 +124,14 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                         f"no channel is favoured by more than {MAX_CHANNEL_SHARE:.0%} of those "
                         "with a favourite"
                     ),
+                        where rhythm <> 'unknown'
+                        group by rhythm
+                        qualify
+                            sum(count(*)) over () >= {MIN_CUSTOMERS}
+                            and observed > {MAX_RHYTHM_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"no rhythm is that of more than {MAX_RHYTHM_SHARE:.0%}",
                 ),
             ),
         ),

@@ -1,5 +1,5 @@
 {% macro quoted_list(values) -%}
     {%- for value in values -%}
-        '{{ value }}'{{ ', ' if not loop.last }}
+        '{{ value | replace("'", "''") }}'{{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

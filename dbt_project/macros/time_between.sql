@@ -10,7 +10,7 @@
     {{ dbt.datediff(first, last, 'second') }}
 {%- endmacro %}
 
-{% macro seconds_after(ts, seconds) -%}
+{% macro seconds_later(ts, seconds) -%}
     {{ dbt.dateadd('second', seconds, ts) }}
 {%- endmacro %}
 

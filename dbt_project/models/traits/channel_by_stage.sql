@@ -11,7 +11,7 @@ with touches as (
             power(
                 cast(0.5 as double),
                 {{ seconds_between('hour_at', as_of_end()) }}
-                / (86400.0 * {{ var("channel_half_life_days", 45) }})
+                / (86400.0 * {{ var("channel_half_life_days") }})
             ) as decimal(18, 9)
         ) as recency
     from {{ ref('int_traits__touches') }}
@@ -105,8 +105,8 @@ select
                 then
                     (
                         counted.response_count
-                        + {{ var("channel_prior_messages", 10) }} * rates.response_rate
-                    ) / (counted.delivered_count + {{ var("channel_prior_messages", 10) }})
+                        + {{ var("channel_prior_messages") }} * rates.response_rate
+                    ) / (counted.delivered_count + {{ var("channel_prior_messages") }})
         end as decimal(9, 6)
     ) as response_rate,
     cast(counted.inbound_count + counted.delivered_count as bigint) as evidence_count

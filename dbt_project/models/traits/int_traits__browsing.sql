@@ -8,7 +8,7 @@ with hours as (
     where not is_clock_skewed and last_event_at < {{ as_of_end() }}
     qualify
         sum(event_count) over (partition by coalesce(device_id, account_id), hour_at)
-        <= {{ var("machine_events_per_hour", 300) }}
+        <= {{ var("machine_events_per_hour") }}
 
 ),
 

@@ -1,7 +1,7 @@
 with bounds as (
 
     select cast(
-        {{ as_of_end() }} - interval '{{ var("path_history_days", 400) }}' day as timestamp
+        {{ as_of_end() }} - interval '{{ var("path_history_days") }}' day as timestamp
     ) as since_at
 
 ),
@@ -151,7 +151,7 @@ bought_lines as (
         coalesce(
             coalesce(whole_orders.returned_at, line_returns.returned_at)
             < purchases.purchased_at
-            + interval '{{ var("path_return_window_days", 45) }}' day,
+            + interval '{{ var("path_return_window_days") }}' day,
             false
         ) as is_line_returned
     from purchases

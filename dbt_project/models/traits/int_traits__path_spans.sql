@@ -1,5 +1,5 @@
-{%- set timeout = "interval '" ~ var("path_timeout_days", 60) ~ "' day" -%}
-{%- set news = "interval '" ~ var("path_purchase_days", 3) ~ "' day" -%}
+{%- set timeout = "interval '" ~ var("path_timeout_days") ~ "' day" -%}
+{%- set news = "interval '" ~ var("path_purchase_days") ~ "' day" -%}
 
 with stages as (
 
@@ -126,7 +126,7 @@ evidence as (
             and stages.stage_rank <= earlier.stage_rank
     where
         {{ seconds_between('earlier.happened_at', 'looks.happened_at') }}
-        <= 86400 * {{ var("path_evidence_half_lives", 8) }} * stages.half_life_days
+        <= 86400 * {{ var("path_evidence_half_lives") }} * stages.half_life_days
     group by all
 
 ),
@@ -181,7 +181,7 @@ active as (
         stage as kind,
         started_at,
         least(
-            {{ seconds_after(
+            {{ seconds_later(
                 'last_event_at',
                 'cast(floor(86400 * half_life_days * ln(evidence / exit_evidence) / ln(2)) as bigint)'
             ) }},

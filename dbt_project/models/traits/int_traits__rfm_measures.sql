@@ -6,7 +6,7 @@ with purchase_days as (
         net_amount,
         case when purchase_count > 0 then purchase_date end as bought_on,
         purchase_date > cast(
-            {{ as_of() }} - interval '{{ var("rfm_window_months", 24) }}' month as date
+            {{ as_of() }} - interval '{{ var("rfm_window_months") }}' month as date
         ) as is_in_window
     from {{ ref('int_traits__purchase_days') }}
 

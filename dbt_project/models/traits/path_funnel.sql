@@ -1,4 +1,4 @@
-{%- set window = "interval '" ~ var("path_timeout_days", 60) ~ "' day" -%}
+{%- set window = "interval '" ~ var("path_timeout_days") ~ "' day" -%}
 
 with spans as (
 

@@ -1,6 +1,6 @@
-{%- set inbound_excess = var("channel_inbound_excess", 0.4) -%}
-{%- set response_excess = var("channel_response_excess", 0.2) -%}
-{%- set prior = var("daypart_prior_touches", 3) -%}
+{%- set inbound_excess = var("channel_inbound_excess") -%}
+{%- set response_excess = var("channel_response_excess") -%}
+{%- set prior = var("daypart_prior_touches") -%}
 
 with customers as (
 
@@ -73,7 +73,7 @@ inbound as (
         totals.is_seen,
         channels.channel,
         -- more than this many visits say nothing more
-        least(totals.inbound_weight, {{ var("channel_inbound_weight", 3) }}) as visits,
+        least(totals.inbound_weight, {{ var("channel_inbound_weight") }}) as visits,
         cast(
             cast(coalesce(counts.inbound_weight, 0) as double) / nullif(totals.inbound_weight, 0)
             as decimal(9, 6)
@@ -117,10 +117,10 @@ responses as (
         case counts.channel when 'push' then 'app' else counts.channel end as channel,
         counts.response_count * ln(
             (usual_responses.rate * (1 - {{ response_excess }}) + {{ response_excess }})
-            / (usual_responses.rate * {{ var("channel_indifferent_response", 0.5) }})
+            / (usual_responses.rate * {{ var("channel_indifferent_response") }})
         ) + (counts.delivered_count - counts.response_count) * ln(
             (1 - usual_responses.rate) * (1 - {{ response_excess }})
-            / (1 - usual_responses.rate * {{ var("channel_indifferent_response", 0.5) }})
+            / (1 - usual_responses.rate * {{ var("channel_indifferent_response") }})
         ) as log_ratio
     from counts
     inner join usual_responses on counts.channel = usual_responses.channel
@@ -226,10 +226,10 @@ observed as (
     select
         favourites.customer_id,
         case
-            when totals.evidence_count < {{ var("channel_min_evidence", 5) }} then 'unknown'
+            when totals.evidence_count < {{ var("channel_min_evidence") }} then 'unknown'
             when
-                favourites.margin < {{ var("channel_margin", 0.4) }}
-                or supports.touch_count < {{ var("channel_min_touches", 2) }}
+                favourites.margin < {{ var("channel_margin") }}
+                or supports.touch_count < {{ var("channel_min_touches") }}
                 then 'multi'
             else favourites.first_channel
         end as channel,
@@ -350,7 +350,7 @@ daypart_lifts as (
     from dayparts
     inner join daypart_totals on dayparts.customer_id = daypart_totals.customer_id
     inner join usual_dayparts on dayparts.daypart = usual_dayparts.daypart
-    where daypart_totals.touch_count >= {{ var("daypart_min_touches", 5) }}
+    where daypart_totals.touch_count >= {{ var("daypart_min_touches") }}
 
 ),
 
@@ -360,7 +360,7 @@ preferred_dayparts as (
         customer_id,
         daypart
     from daypart_lifts
-    where lift >= {{ var("daypart_min_lift", 1.3) }}
+    where lift >= {{ var("daypart_min_lift") }}
     qualify row_number() over (partition by customer_id order by lift desc, daypart asc) = 1
 
 )

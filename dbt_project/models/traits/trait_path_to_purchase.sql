@@ -150,7 +150,7 @@ tickets as (
         not is_closed
         and created_at < {{ as_of_end() }}
         and created_at >= {{ as_of_end() }}
-        - interval '{{ var("offer_complaint_days", 60) }}' day
+        - interval '{{ var("offer_complaint_days") }}' day
 
 ),
 
@@ -185,9 +185,9 @@ written_to as (
     from {{ ref('int_traits__messages') }}
     where
         hour_at >= {{ as_of_end() }}
-        - interval '{{ var("offer_message_cap_days", 7) }}' day
+        - interval '{{ var("offer_message_cap_days") }}' day
     group by customer_id
-    having sum(delivered_count) >= {{ var("offer_message_cap", 3) }}
+    having sum(delivered_count) >= {{ var("offer_message_cap") }}
 
 ),
 
@@ -245,7 +245,7 @@ judged as (
                 case
                     when
                         measured.last_bought_at >= {{ as_of_end() }}
-                        - interval '{{ var("offer_bought_days", 14) }}' day
+                        - interval '{{ var("offer_bought_days") }}' day
                         then 'bought_recently'
                 end,
                 case when written_to.customer_id is not null then 'frequency_cap' end,

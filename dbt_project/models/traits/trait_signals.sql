@@ -1,4 +1,4 @@
-{%- set window_start = as_of_end() ~ " - interval '" ~ var("signal_window_days", 90) ~ "' day" -%}
+{%- set window_start = as_of_end() ~ " - interval '" ~ var("signal_window_days") ~ "' day" -%}
 
 with customers as (
 
@@ -53,7 +53,7 @@ usual_dayparts as (
         customer_id,
         daypart
     from dayparts
-    where customer_visit_count >= {{ var("signal_medium_visits", 3) }}
+    where customer_visit_count >= {{ var("signal_medium_visits") }}
     qualify row_number() over (partition by customer_id order by visit_count desc, daypart asc) = 1
 
 ),
@@ -90,7 +90,7 @@ cells as (
     from customers
     where postcode_area is not null
     group by postcode_area
-    having count(*) >= {{ var("min_cell_size", 10) }}
+    having count(*) >= {{ var("min_cell_size") }}
 
 ),
 
@@ -133,8 +133,8 @@ select
     case
         when devices.customer_id is null then null
         when coalesce(habits.visit_count, 0) = 0 then 'none'
-        when habits.visit_count < {{ var("signal_medium_visits", 3) }} then 'light'
-        when habits.visit_count < {{ var("signal_heavy_visits", 9) }} then 'medium'
+        when habits.visit_count < {{ var("signal_medium_visits") }} then 'light'
+        when habits.visit_count < {{ var("signal_heavy_visits") }} then 'medium'
         else 'heavy'
     end as browsing_intensity,
     case
