@@ -51,6 +51,8 @@ GATES: Mapping[str, Mapping[str, str]] = {
         "trait_path_to_purchase": "Of those who look, most have not got as far as a cart.",
         "path_funnel": "Who has filled a cart buys more often than who looks around.",
         "trait_channel_preference": "No channel is the favourite of nearly everybody.",
+        "trait_product_preference": "Preferring a value is the exception.",
+        "trait_seasonality": "No rhythm is that of nearly everybody.",
     },
     "kpis": {
         "kpi_values": "Counts, intervals and percentages are possible.",

@@ -73,16 +73,6 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                     """,
                     severity=gxe.FailureSeverity.WARNING,
                     description=f"at most {MAX_INTENT_SHARE:.0%} of open paths are at intent",
-            "trait_product_preference",
-            (
-                gxe.UnexpectedRowsExpectation(
-                    unexpected_rows_query=f"""
-                        select avg(cast(is_preferred as integer)) as observed
-                        from {{batch}}
-                        having count(*) >= {MIN_CUSTOMERS} and observed > {MAX_PREFERRED_SHARE}
-                    """,
-                    severity=gxe.FailureSeverity.WARNING,
-                    description=f"at most {MAX_PREFERRED_SHARE:.0%} of values are preferred",
                 ),
             ),
         ),
@@ -107,7 +97,6 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
         Suite(
             "traits",
             "trait_channel_preference",
-            "trait_seasonality",
             (
                 gxe.UnexpectedRowsExpectation(
                     unexpected_rows_query=f"""
@@ -124,6 +113,32 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                         f"no channel is favoured by more than {MAX_CHANNEL_SHARE:.0%} of those "
                         "with a favourite"
                     ),
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_product_preference",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select avg(cast(is_preferred as integer)) as observed
+                        from {{batch}}
+                        having count(*) >= {MIN_CUSTOMERS} and observed > {MAX_PREFERRED_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"at most {MAX_PREFERRED_SHARE:.0%} of values are preferred",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_seasonality",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select count(*) / sum(count(*)) over () as observed
+                        from {{batch}}
                         where rhythm <> 'unknown'
                         group by rhythm
                         qualify

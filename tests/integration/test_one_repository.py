@@ -1,4 +1,4 @@
-"""One customer repository through whole runs: a month of days followed, and a wrong merge undone."""
+"""One customer repository through whole runs: a month followed, and a wrong merge undone."""
 
 from __future__ import annotations
 
@@ -187,5 +187,6 @@ def test_a_wrong_merge_is_undone_by_one_override(tmp_path: Path) -> None:
     checkout.insights("run")
     assert set(owners().values()) == {merged}
     assert tenant.ask(
-        f"select customer_id, kind from marts.customer_redirects where old_customer_id = '{newcomer}'"
+        "select customer_id, kind from marts.customer_redirects "
+        f"where old_customer_id = '{newcomer}'"
     ) == [(merged, "merged")]

@@ -89,6 +89,17 @@ TABLES = {
                 as observed_channel
         from range(1000) as numbers (i)
     """,
+    "traits.trait_product_preference": """
+        select 'c' || i as customer_id, i % 10 = 0 as is_preferred
+        from range(1000) as numbers (i)
+    """,
+    "traits.trait_seasonality": """
+        select
+            'c' || i as customer_id,
+            case when i % 3 = 0 then 'unknown' when i % 2 = 0 then 'regular' else 'random' end
+                as rhythm
+        from range(3000) as numbers (i)
+    """,
     "kpis.kpi_values": """
         select * from (values
             ('nps', 'month', date '2017-02-01', 'all', 'all', -20.0, -30.0, -10.0, 50, 'points'),
@@ -287,6 +298,20 @@ BAD = {
         Bad(
             "update {t} set observed_channel = 'web' where observed_channel = 'app'",
             "warn: no channel is favoured by more than 90% of those with a favourite",
+            "found 1.",
+        ),
+    ],
+    "traits.trait_product_preference": [
+        Bad(
+            "update {t} set is_preferred = true where customer_id < 'c7'",
+            "warn: at most 50% of values are preferred",
+            "found 0.",
+        ),
+    ],
+    "traits.trait_seasonality": [
+        Bad(
+            "update {t} set rhythm = 'regular' where rhythm = 'random'",
+            "warn: no rhythm is that of more than 95%",
             "found 1.",
         ),
     ],

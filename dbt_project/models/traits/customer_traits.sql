@@ -22,7 +22,7 @@ paths as (
                 stages.half_life_days is not null desc,
                 stages.stage_rank desc,
                 paths.entered_at desc,
-                paths.category
+                paths.category asc
         ) as path_rank
     from {{ ref('trait_path_to_purchase') }} as paths
     inner join {{ ref('path_stages') }} as stages on paths.stage = stages.stage
@@ -84,7 +84,7 @@ seasons as (
         event_code,
         row_number() over (
             partition by customer_id
-            order by is_recurring desc, index desc, event_code
+            order by is_recurring desc, index desc, event_code asc
         ) as season_rank
     from {{ ref('seasonal_affinity') }}
     where is_recurring or is_candidate
@@ -98,7 +98,7 @@ milestones as (
         kind,
         row_number() over (
             partition by customer_id
-            order by last_evidence_at desc, confidence desc, kind
+            order by last_evidence_at desc, confidence desc, kind asc
         ) as milestone_rank
     from {{ ref('life_events') }}
     where not is_expired

@@ -100,8 +100,10 @@ spans as (
         assigned.customer_id,
         assigned.assigned_at,
         assigned.window_end,
-        {{ seconds_later('assigned.assigned_at', '-86400 * assigned.window_days') }} as before_start,
-        {{ seconds_later('assigned.window_end', 86400 * var('offer_pull_forward_days')) }} as after_end
+        {{ seconds_later('assigned.assigned_at', '-86400 * assigned.window_days') }}
+            as before_start,
+        {{ seconds_later('assigned.window_end', 86400 * var('offer_pull_forward_days')) }}
+            as after_end
     from assigned
 
 ),
@@ -131,8 +133,8 @@ bought as (
     inner join purchases
         on
             spans.customer_id = purchases.customer_id
-            and purchases.purchased_at >= spans.before_start
-            and purchases.purchased_at < spans.after_end
+            and spans.before_start <= purchases.purchased_at
+            and spans.after_end > purchases.purchased_at
     group by spans.campaign_id, spans.customer_id
 
 ),

@@ -76,7 +76,7 @@ measured as (
             after_purchase_count,
             contact_cost_amount
         from cut
-                {{ 'union all' if not loop.last }}
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
@@ -97,9 +97,11 @@ totals as (
             count_if({{ condition }} and value > 0) as {{ name }}_positive_count,
             sum(case when {{ condition }} then value else 0 end) as {{ name }}_sum,
             sum(case when {{ condition }} then value * value else 0 end) as {{ name }}_squares,
-            sum(case when {{ condition }} then after_purchase_count else 0 end) as {{ name }}_after_sum,
-            sum(case when {{ condition }} then after_purchase_count * after_purchase_count else 0 end)
-                as {{ name }}_after_squares,
+            sum(case when {{ condition }} then after_purchase_count else 0 end)
+                as {{ name }}_after_sum,
+            sum(case
+                when {{ condition }} then after_purchase_count * after_purchase_count else 0
+            end) as {{ name }}_after_squares,
         {%- endfor %}
         sum(case when arm = 'treatment' then before_value else 0 end) as treated_before_sum,
         count_if(arm = 'control' and (is_exposed or is_in_both_arms)) as control_exposed_count,
@@ -154,8 +156,10 @@ estimated as (
 
     select
         *,
-        case when is_random and control_count > 0 then {{ normal_two_sided_p('sample_ratio_z') }} end
-            as sample_ratio_p,
+        case
+            when is_random and control_count > 0
+                then {{ normal_two_sided_p('sample_ratio_z') }}
+        end as sample_ratio_p,
         treated_value - control_value as difference,
         (treated_error + control_error) * (treated_error + control_error) / nullif(
             treated_error * treated_error / nullif(treated_count - 1, 0)

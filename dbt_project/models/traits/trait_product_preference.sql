@@ -71,7 +71,7 @@ interactions as (
 valued as (
 
     {% for dimension in dimensions %}
-            {% set counts = day_counts if dimension == 'category' else thing_counts %}
+        {% set counts = day_counts if dimension == 'category' else thing_counts %}
         select
             customer_id,
             '{{ dimension }}' as dimension,
@@ -86,7 +86,7 @@ valued as (
         from interactions
         where {{ dimension }} is not null
         group by customer_id, {{ dimension }}, category
-                {{ 'union all' if not loop.last }}
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
