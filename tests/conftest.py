@@ -69,3 +69,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     landing = tmp_path_factory.mktemp("demo") / "landing"
     summary = invented.write(landing, people=DEMO_PEOPLE)
     return Demo(summary.landing, summary.truth)
+
+
+@pytest.fixture(scope="session")
+def loaded_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tenant, Path]:
+    """The same year as `demo`, loaded and published, and the folder of its truth; to be read."""
+    tenant = Tenant(tmp_path_factory.mktemp("loaded_demo"))
+    summary = invented.write(tenant.landing, people=DEMO_PEOPLE)
+    outcome = tenant.run()
+    assert outcome.code == 0, outcome.text
+    return tenant, summary.truth

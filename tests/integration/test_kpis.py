@@ -13,12 +13,10 @@ import duckdb
 import pytest
 from scipy import stats
 
-from orchestration.demo import invented
 from tests.tenant import Tenant
 
 pytestmark = pytest.mark.slow
 
-PEOPLE = 3_000
 PERIOD = "period_grain, period_start"
 
 
@@ -39,12 +37,8 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    tenant = Tenant(tmp_path_factory.mktemp("kpis"))
-    written = invented.write(tenant.landing, people=PEOPLE)
-    outcome = tenant.run()
-    assert outcome.code == 0, outcome.text
-    return Published(tenant, written.truth)
+def published(loaded_demo: tuple[Tenant, Path]) -> Published:
+    return Published(*loaded_demo)
 
 
 def often_enough(inside: int, cells: int, share: float = 0.95) -> bool:

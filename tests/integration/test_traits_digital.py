@@ -15,12 +15,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from orchestration.demo import invented
 from tests.tenant import Tenant
 
 pytestmark = pytest.mark.slow
 
-PEOPLE, DAYS = 2_500, 365
 BAR = 0.85
 STAGES = ("explore", "inform", "intent", "purchase", "after_purchase", "dormant")
 CHANNELS = ("app", "web", "email", "sms", "social", "store")
@@ -72,12 +70,9 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    tenant = Tenant(tmp_path_factory.mktemp("digital"))
-    written = invented.write(tenant.landing, people=PEOPLE, days=DAYS)
-    outcome = tenant.run()
-    assert outcome.code == 0, outcome.text
-    return Told(tenant.home, written.truth)
+def told(loaded_demo: tuple[Tenant, Path]) -> Told:
+    tenant, truth = loaded_demo
+    return Told(tenant.home, truth)
 
 
 # --- path to purchase -----------------------------------------------------------------------------

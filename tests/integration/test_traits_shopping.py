@@ -11,22 +11,15 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from orchestration.demo import invented
 from tests.integration.test_customers import Repository
 from tests.tenant import Tenant
 
 pytestmark = pytest.mark.slow
 
-PEOPLE = 3_000
-
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    tenant = Tenant(tmp_path_factory.mktemp("shopping_traits"))
-    written = invented.write(tenant.landing, people=PEOPLE)
-    outcome = tenant.run()
-    assert outcome.code == 0, outcome.text
-    return opened(tenant, written.truth)
+def shop(loaded_demo: tuple[Tenant, Path]) -> Repository:
+    return opened(*loaded_demo)
 
 
 def opened(tenant: Tenant, truth: Path) -> Repository:
