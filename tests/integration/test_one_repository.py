@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from orchestration import settings
+from orchestration.demo import FIRST_DAY as DEMO_FIRST_DAY
 from orchestration.demo import invented
 from tests.tenant import FIRST_DAY, Tenant
 
@@ -56,8 +57,8 @@ def test_a_month_followed_day_by_day_is_what_one_build_gives(tmp_path: Path) -> 
     at_once = Tenant(tmp_path / "at_once")
     shutil.copytree(followed.landing, at_once.landing)
 
-    day = invented.FIRST_DAY + timedelta(days=DAYS - FOLLOWED - 1)
-    outcome = followed.run(invented.FIRST_DAY, day)
+    day = DEMO_FIRST_DAY + timedelta(days=DAYS - FOLLOWED - 1)
+    outcome = followed.run(DEMO_FIRST_DAY, day)
     assert outcome.code == 0, outcome.text
     before = _partition(followed)
     for _ in range(FOLLOWED):
