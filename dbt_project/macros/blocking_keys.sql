@@ -17,3 +17,8 @@
         {{ key }} is not null{{ ' and length(first_name) > 1' if key == 'first_name' }}{{ ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+{#- The bit that says that a pair is named by this rule. -#}
+{% macro rule_bit(rule) -%}
+    {{ 2 ** (var('identity_blocking_rules') | map(attribute='name') | list).index(rule.name) }}
+{%- endmacro %}

@@ -36,17 +36,30 @@ adds them again. int_identity__built ends it.
 {%- endmacro %}
 
 
-{#- Records that are new, say something else or are gone; none when all is built anew. -#}
+{#-
+Records that are new, say something else or are gone, with what they said before as far as it
+decides whom they are compared with; none when all is built anew.
+-#}
 {% macro changed_records(before, now) -%}
+    {%- set said = [
+        'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street', 'house_number',
+        'postcode',
+    ] | join(', ') -%}
     {%- if before is none -%}
-    select record_no, false as is_gone from {{ now }} where false
+    select record_no, {{ said }} from {{ now }} where false
     {%- else -%}
-    select
-        coalesce(now.record_no, before.record_no) as record_no,
-        now.record_no is null as is_gone
-    from {{ now }} as now
-    full outer join {{ before }} as before on now.record_no = before.record_no
-    where now.content_key is distinct from before.content_key
+    with changed as (
+
+        select coalesce(now.record_no, before.record_no) as record_no
+        from {{ now }} as now
+        full outer join {{ before }} as before on now.record_no = before.record_no
+        where now.content_key is distinct from before.content_key
+
+    )
+
+    select record_no, {{ said }}
+    from changed
+    left join {{ before }} as before using (record_no)
     {%- endif -%}
 {%- endmacro %}
 

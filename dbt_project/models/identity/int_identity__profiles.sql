@@ -8,7 +8,6 @@
     {% endif %}"
 ) }}
 -- depends_on: {{ ref('int_identity__changed_records') }}
--- depends_on: {{ ref('int_identity__profiles_before') }}
 
 with guarded as (
 
