@@ -3,35 +3,33 @@ Pairs (a, b, rule_bits) of records that agree in all keys of a blocking rule. Wi
 pairs with a record of `dirty`.
 -#}
 {% macro candidate_pairs(profiles, dirty, some) -%}
-with profiles as (
+with dirty as (
 
     select *
     from {{ profiles }}
-
-),
-
-{% if some -%}
-dirty as (
-
-    select *
-    from profiles
     where record_no in (select record_no from {{ dirty }})
 
 ),
 
-{% endif -%}
 {% for rule in var('identity_blocking_rules') -%}
 {% set keys = key_names(rule['keys']) | join(', ') -%}
 {{ rule.name }} as (
 
+    {% if some and rule.against is not defined -%}
+    -- of the blocks that hold a dirty record
+    select members.*
+    from ({{ keyed(profiles, rule) }}) as members
+    semi join ({{ keyed('dirty', rule) }}) as dirty_keys using ({{ keys }})
+    {%- else -%}
     select
         record_no,
         {{ numbered(rule['keys']) }}
         {%- if rule.against is defined %},
         {{ numbered(rule.against, 'against') }}
         {%- endif %}
-    from profiles
+    from {{ profiles }}
     where {{ all_known(rule['keys']) }}
+    {%- endif %}
 
 ),
 
@@ -41,11 +39,6 @@ dirty as (
     -- each named by its smallest record
     select {{ keys }}, min(record_no) as block_no
     from {{ rule.name }}
-    {% if some -%}
-    semi join (
-        select {{ numbered(rule['keys']) }} from dirty where {{ all_known(rule['keys']) }}
-    ) as dirty_keys using ({{ keys }})
-    {% endif -%}
     group by {{ keys }}
     having count(*) between 2 and {{ var('identity_block_cap') }}
 
@@ -120,10 +113,11 @@ with changed as (
 
 ),
 
-profiles as (
+changed_profiles as (
 
     select *
     from {{ profiles }}
+    where record_no in (select record_no from changed)
 
 ),
 
@@ -135,8 +129,8 @@ profiles as (
     select {{ keys | join(', ') }}, sum(moved) as moved
     from (
         select {{ numbered(rule['keys']) }}, 1 as moved
-        from profiles
-        where {{ all_known(rule['keys']) }} and record_no in (select record_no from changed)
+        from changed_profiles
+        where {{ all_known(rule['keys']) }}
         union all
         select {{ numbered(rule['keys']) }}, -1 as moved
         from changed
@@ -147,21 +141,11 @@ profiles as (
 
 ),
 
-{{ rule.name }}_keys as (
-
-    select
-        record_no,
-        {{ numbered(rule['keys']) }}
-    from profiles
-    where {{ all_known(rule['keys']) }}
-
-),
-
 {{ rule.name }}_flipped as (
 
     -- a block that is compared from now on, or no longer
     select {{ qualified('blocks', keys) }}
-    from {{ rule.name }}_keys as blocks
+    from ({{ keyed(profiles, rule) }}) as blocks
     inner join {{ rule.name }}_moves as moves on {{ same_key('blocks', 'moves', keys) }}
     group by {{ qualified('blocks', keys) }}
     having (count(*) > {{ cap }}) <> (count(*) - max(moves.moved) > {{ cap }})
@@ -175,7 +159,7 @@ dirty as (
     {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
     union
     select members.record_no
-    from {{ rule.name }}_keys as members
+    from ({{ keyed(profiles, rule) }}) as members
     semi join {{ rule.name }}_flipped as blocks
         on {{ same_key('members', 'blocks', key_names(rule['keys'])) }}
     {% endfor %}

@@ -40,32 +40,42 @@ adds them again. int_identity__built ends it.
 Records that are new, say something else or are gone, with what they said before as far as it
 decides whom they are compared with; none when all is built anew.
 -#}
-{% macro changed_records(before, now) -%}
+{% macro changed_records(before, identifiers, shared_values) -%}
     {%- set said = [
         'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street', 'house_number',
         'postcode',
     ] | join(', ') -%}
     {%- if before is none -%}
-    select record_no, {{ said }} from {{ now }} where false
+    select {{ record_number('record_key') }} as record_no, record_key, {{ said }}
+    from {{ identifiers }}
+    where false
     {%- else -%}
-    with changed as (
+    with now as (
 
-        select coalesce(now.record_no, before.record_no) as record_no
-        from {{ now }} as now
+        {{ guarded_identifiers(identifiers, shared_values) }}
+
+    ),
+
+    changed as (
+
+        select
+            coalesce(now.record_no, before.record_no) as record_no,
+            coalesce(now.record_key, before.record_key) as record_key
+        from now
         full outer join {{ before }} as before on now.record_no = before.record_no
         where now.content_key is distinct from before.content_key
 
     )
 
-    select record_no, {{ said }}
+    select changed.record_no, changed.record_key, {{ said }}
     from changed
-    left join {{ before }} as before using (record_no)
+    left join {{ before }} as before on changed.record_no = before.record_no
     {%- endif -%}
 {%- endmacro %}
 
 {% macro where_changed(changed) -%}
     {%- if is_incremental() -%}
-    where record_no in (select record_no from {{ changed }})
+    where record_key in (select record_key from {{ changed }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -18,8 +18,18 @@ Only islands are worked on in which something can still be joined.
 {% macro resolve_clusters(affected, profiles, scores, weights, overrides) -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- set some = '(select record_no from ' ~ affected ~ ')' -%}
-        {%- do work_subset('some_records', profiles, 'record_no in ' ~ some) -%}
-        {%- do work_subset('some_scores', scores, 'a in ' ~ some ~ ' and b in ' ~ some) -%}
+        {%- do work_subset(
+            'some_records',
+            'record_no, record_key, source, source_record_id, loyalty_id',
+            profiles,
+            'record_no in ' ~ some
+        ) -%}
+        {%- do work_subset(
+            'some_scores',
+            'a, b, a_is_nameless, b_is_nameless, rule, match_weight, ' ~ weight_columns() | join(', '),
+            scores,
+            'a in ' ~ some ~ ' and b in ' ~ some
+        ) -%}
         {%- do work_table('decided', numbered_overrides(overrides)) -%}
         {%- do work_table('joins', '
             select a, b from some_scores where match_weight >= ' ~ var('identity_review_weight') ~ '
@@ -55,12 +65,13 @@ Only islands are worked on in which something can still be joined.
 {%- endmacro %}
 
 
-{#- The rows of a relation that a build of changes is about, or the relation itself. -#}
-{% macro work_subset(name, relation, condition) -%}
+{#- The rows that a build of changes is about, or all of them, where they are. -#}
+{% macro work_subset(name, columns, relation, condition) -%}
+    {%- set rows = 'select ' ~ columns ~ ' from ' ~ relation -%}
     {%- if is_incremental() -%}
-        {%- do work_table(name, 'select * from ' ~ relation ~ ' where ' ~ condition) -%}
+        {%- do work_table(name, rows ~ ' where ' ~ condition) -%}
     {%- else -%}
-        {%- do run_query('create or replace temporary view ' ~ name ~ ' as select * from ' ~ relation) -%}
+        {%- do run_query('create or replace temporary view ' ~ name ~ ' as ' ~ rows) -%}
     {%- endif -%}
 {%- endmacro %}
 

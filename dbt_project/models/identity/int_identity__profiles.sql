@@ -11,9 +11,11 @@
 
 with guarded as (
 
-    select *
-    from {{ ref('int_identity__guarded') }}
-    {{ where_changed(ref('int_identity__changed_records')) }}
+    {{ guarded_identifiers(
+        ref('int_identity__identifiers'),
+        ref('int_identity__shared_values'),
+        where_changed(ref('int_identity__changed_records'))
+    ) }}
 
 ),
 
