@@ -51,7 +51,8 @@ members as (
     {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
     select {{ rule_bit(rule) }} as rule_bit, blocks.block_no, members.record_no
     from {{ rule.name }} as members
-    inner join {{ rule.name }}_blocks as blocks using ({{ key_names(rule['keys']) | join(', ') }})
+    inner join {{ rule.name }}_blocks as blocks
+        using ({{ key_names(rule['keys']) | join(', ') }})
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -60,7 +61,8 @@ pairs as (
 
     select one.record_no as a, other.record_no as b, one.rule_bit
     from members as one
-    inner join members as other on one.rule_bit = other.rule_bit and one.block_no = other.block_no
+    inner join members as other
+        on one.rule_bit = other.rule_bit and one.block_no = other.block_no
     where
         one.record_no < other.record_no
         {% if some -%}

@@ -43,7 +43,9 @@ statement, because each statement costs more than they do. Ends as soon as no ed
     r{{ round }} as (
         select
             x as node,
-            case when min(y {{ order }}) < x {{ order }} then min_by(y, y {{ order }}) else x end as label
+            case
+                when min(y {{ order }}) < x {{ order }} then min_by(y, y {{ order }}) else x
+            end as label
         from (
             select a as x, b as y from {{ from_edges }}
             union all

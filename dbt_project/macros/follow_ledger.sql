@@ -30,6 +30,68 @@ all is decided again.
 {%- endmacro %}
 
 
+{#-
+Records of the clusters that a record came to, left or changed in; none when all are decided again.
+With those that a build of this version that was not finished has decided already.
+-#}
+{% macro contended_records(members, assigned, already, state) -%}
+    {%- if not follows_ledger('int_identity__assignments') -%}
+    select record_key from {{ members }} where false
+    {%- else -%}
+    with changed as (
+
+        select
+            coalesce(members.record_key, assigned.record_key) as record_key,
+            members.cluster_key,
+            assigned.cluster_key as former_cluster_key
+        from {{ members }} as members
+        full outer join {{ assigned }} as assigned on members.record_key = assigned.record_key
+        where
+            members.cluster_key is distinct from assigned.cluster_key
+            or members.link_rule is distinct from assigned.link_rule
+            or members.link_weight is distinct from assigned.link_weight
+            or members.first_seen_at is distinct from assigned.first_seen_at
+
+    ),
+
+    changed_clusters as (
+
+        select cluster_key from changed
+        union
+        select former_cluster_key as cluster_key from changed
+
+    )
+
+    select record_key from changed
+    union
+    select assigned.record_key
+    from {{ assigned }} as assigned
+    semi join changed_clusters on assigned.cluster_key = changed_clusters.cluster_key
+    {% if already is not none -%}
+    union
+    select already.record_key
+    from {{ already }} as already
+    inner join {{ state }} as state on already.ledger_version = state.version
+    {%- endif %}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Those of some customers who have records that nothing is decided about. -#}
+{% macro lasting_customers(among) -%}
+    select customer_id
+    from {{ source('ledger', 'assignments') }}
+    where
+        {% if follows_ledger() -%}
+        valid_to is null
+        and customer_id in (select customer_id from {{ among }})
+        and record_key not in (select record_key from {{ ref('int_identity__contended_records') }})
+        {%- else -%}
+        false
+        {%- endif %}
+{%- endmacro %}
+
+
 {#- Records with the cluster they are in. -#}
 {% macro cluster_members(records, clusters, where='') -%}
     select

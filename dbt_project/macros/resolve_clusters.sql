@@ -26,7 +26,8 @@ Only islands are worked on in which something can still be joined.
         ) -%}
         {%- do work_subset(
             'some_scores',
-            'a, b, a_is_nameless, b_is_nameless, rule, match_weight, ' ~ weight_columns() | join(', '),
+            'a, b, a_is_nameless, b_is_nameless, rule, match_weight, '
+                ~ weight_columns() | join(', '),
             scores,
             'a in ' ~ some ~ ' and b in ' ~ some
         ) -%}
@@ -44,15 +45,16 @@ Only islands are worked on in which something can still be joined.
             {%- do merge_clusters(weights) -%}
         {%- endif -%}
         {%- for tier in var('identity_tiers') -%}
-            {%- set joins = 'select a, b, match_weight from pairs where can_join and match_weight >= ' ~ tier -%}
-            {%- if work_table('joins', joins) > 0 -%}
+            {%- set joins = 'select a, b, match_weight from pairs where can_join' -%}
+            {%- if work_table('joins', joins ~ ' and match_weight >= ' ~ tier) > 0 -%}
                 {%- do connected_components('joins', 'joined') -%}
                 {%- if work_table('refused', refused_joins('joined')) > 0 -%}
                     {%- do work_table('best_joins', each_others_best()) -%}
                     {%- do connected_components('best_joins', 'best') -%}
                     {%- do work_table('refused_again', refused_joins('best')) -%}
                     {%- do work_table('joined', '
-                        select node, label from joined where label not in (select label from refused)
+                        select node, label from joined
+                        where label not in (select label from refused)
                         union all
                         select node, label from best
                         where label not in (select label from refused_again)') -%}
@@ -127,7 +129,9 @@ Only islands are worked on in which something can still be joined.
         from some_scores
         where not a_is_nameless and not b_is_nameless
         union all
-        select least(a, b), greatest(a, b), -1000, true, false{{ ', null' * weight_columns() | length }}
+        select
+            least(a, b), greatest(a, b), -1000, true, false
+            {{ ', null' * weight_columns() | length }}
         from decided
         where is_never
 

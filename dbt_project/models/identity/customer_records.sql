@@ -17,10 +17,7 @@ with history as (
         valid_from,
         valid_to
     from {{ ref('int_identity__assignment_history') }}
-    -- what two runs of one day assigned and took back was never so
-    where
-        (valid_to is null or valid_from < valid_to)
-        {{ where_contended('record_key') | replace('where', 'and', 1) }}
+    {{ where_contended('record_key') }}
 
 )
 
@@ -38,3 +35,5 @@ select
     valid_from,
     valid_to
 from history
+-- what two runs of one day assigned and took back was never so
+where valid_to is null or valid_from < valid_to

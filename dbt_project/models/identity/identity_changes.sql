@@ -86,8 +86,8 @@ records_before as (
     select customer_id, count(*) as record_count
     from open_intervals
     where
-        customer_id in (select previous_customer_id from moved)
-        or customer_id in (select customer_id from retired_today)
+        customer_id in (select moved.previous_customer_id from moved)
+        or customer_id in (select retired_today.customer_id from retired_today)
     group by customer_id
 
 ),

@@ -162,20 +162,13 @@ kept as (
 
 ),
 
-{% if follows_ledger() -%}
 lasting as (
 
     -- customers of records that nothing is decided about
-    select distinct customer_id
-    from {{ source('ledger', 'assignments') }}
-    where
-        valid_to is null
-        and customer_id in (select customer_id from claims where open_count = 0)
-        and record_key not in (select record_key from {{ ref('int_identity__contended_records') }})
+    {{ lasting_customers(among='claims') }}
 
 ),
 
-{% endif -%}
 former_claims as (
 
     -- of ids that no record here has now: their records were away, or with another customer
@@ -194,9 +187,7 @@ former_claims as (
     where
         choices.customer_id is null
         and kept.cluster_key is null
-        {% if follows_ledger() -%}
-        and claims.customer_id not in (select customer_id from lasting)
-        {% endif %}
+        and claims.customer_id not in (select lasting.customer_id from lasting)
 
 ),
 
