@@ -7,6 +7,7 @@ of ids is `test_identity_ledger`, and how many people of the demo are found is `
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration import identity_review, settings
 from tests.tenant import Tenant
@@ -324,6 +326,19 @@ def test_a_build_that_was_not_finished_is_done_again(identity: Identity) -> None
     found = identity.state()
     identity.build("--full-refresh")
     assert found == identity.state()
+
+
+def test_every_rule_is_in_the_fingerprint() -> None:
+    """A rule that is not would change nothing until somebody rebuilds all."""
+    project = yaml.safe_load((settings.PROJECT_ROOT / "dbt_project.yml").read_text("utf-8"))
+    rules = {name for name in project["vars"] if name.startswith("identity_")}
+    macros = settings.PROJECT_ROOT / "dbt_project" / "macros" / "identity_builds.sql"
+    (digest,) = re.findall(
+        r"macro identity_settings_digest.*?endmacro", macros.read_text("utf-8"), re.DOTALL
+    )
+    told = set(re.findall(r"'(identity_\w+)'", digest))
+    # training makes weights, which are a seed
+    assert told == rules - {"identity_training"}
 
 
 def test_what_somebody_decided_wins(identity: Identity) -> None:
