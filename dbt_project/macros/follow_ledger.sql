@@ -10,7 +10,9 @@ all is decided again.
     {%- if last_built(this.schema, name or this.name) is none -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- set state = run_query('select holds_version_before from ' ~ source('ledger', 'state')) -%}
+    {%- set state = run_query(
+        'select holds_version_before from ' ~ last_built('ledger', 'state')
+    ) -%}
     {{ return(state.columns[0].values()[0]) }}
 {%- endmacro %}
 
@@ -78,9 +80,9 @@ With those that a build of this version that was not finished has decided alread
 
 
 {#- Those of some customers who have records that nothing is decided about. -#}
-{% macro lasting_customers(among) -%}
+{% macro lasting_customers(among, intervals) -%}
     select customer_id
-    from {{ source('ledger', 'assignments') }}
+    from {{ intervals }}
     where
         {% if follows_ledger() -%}
         valid_to is null

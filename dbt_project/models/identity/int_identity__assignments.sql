@@ -165,7 +165,7 @@ kept as (
 lasting as (
 
     -- customers of records that nothing is decided about
-    {{ lasting_customers(among='claims') }}
+    {{ lasting_customers('claims', source('ledger', 'assignments')) }}
 
 ),
 
