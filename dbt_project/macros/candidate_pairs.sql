@@ -58,7 +58,7 @@ dirty as (
     select {{ keys | join(', ') }}
     from {{ rule.name }}_keys
     group by {{ keys | join(', ') }}
-    having count(*) between 2 and {{ var('identity_block_cap') }}
+    having count(*) between 2 and {{ rule.cap or var('identity_block_cap') }}
 
 ),
 
@@ -113,7 +113,6 @@ Records (record_no) whose pairs are not as they were: the changed ones, and the 
 that passed the cap, in either direction, because of them.
 -#}
 {% macro records_to_compare(changed, profiles, profiles_before) -%}
-{%- set cap = var('identity_block_cap') -%}
 with changed as (
 
     select record_no
@@ -172,6 +171,7 @@ profiles_before as (
     from {{ rule.name }}_keys as blocks
     inner join {{ rule.name }}_moves as moves on {{ same_key('blocks', 'moves', keys) }}
     group by {{ qualified('blocks', keys) }}
+    {%- set cap = rule.cap or var('identity_block_cap') %}
     having (count(*) > {{ cap }}) <> (count(*) - max(moves.moved) > {{ cap }})
 
 ),

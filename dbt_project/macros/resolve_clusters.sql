@@ -98,12 +98,16 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
     from pairs
     inner join joined as one on pairs.a = one.node
     inner join joined as other on pairs.b = other.node
+    cross join priors
     where
         one.label = other.label
         and (
             pairs.match_weight < {{ var('identity_conflict_weight') }}
             {% for comparison in var('identity_conflicts') -%}
-            or pairs.{{ comparison }}_weight < 0
+            or (
+                pairs.{{ comparison }}_weight < 0
+                and pairs.{{ comparison }}_household + priors.household_prior_weight < 0
+            )
             {% endfor -%}
         )
     union
