@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
@@ -91,11 +91,13 @@ class Plan:
     strangers: tuple[str, ...]
     pairs: tuple[tuple[str, ...], ...]
     home: tuple[str, ...]
+    home_shares: tuple[str, ...]
 
     @property
     def columns(self) -> set[str]:
         """All columns that training reads."""
         rules = {column for rule in (*self.matches, *self.blocks, *self.pairs) for column in rule}
+        rules.update(self.home)
         return rules.union(*(comparison.columns for comparison in self.comparisons))
 
     @property
@@ -130,6 +132,14 @@ class Priors:
     """Other records of the same person that a record has on average."""
     matches_per_household_pair: float
     """Pairs of one person's records for each pair of two people of one home."""
+
+
+class _Pattern(NamedTuple):
+    """Pairs that agree at the same levels; `is_home` when they share what makes a home."""
+
+    levels: tuple[int, ...]
+    is_home: bool
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -189,6 +199,7 @@ def load_plan(project: Path = PROJECT_ROOT / "dbt_project.yml") -> Plan:
         tuple(training["strangers"]),
         tuple(map(tuple, training["pairs"])),
         tuple(training["home"]),
+        tuple(training["home_shares"]),
     )
 
 
@@ -433,40 +444,50 @@ def _homes(
 
     People of a home share more than strangers do: a phone, an e-mail address, a birthday when they
     are twins. Nobody says which pairs they are, so each pair is shared out between one person, two
-    of a home and two strangers as far as each explains it (expectation maximisation), beginning
-    with people of a home who agree as strangers do. What makes a home agrees in two of its people
-    as in one. Where records know of no homes, strangers is what is left.
+    strangers and, when it shares what makes a home, two people of it, as far as each explains it
+    (expectation maximisation), beginning with people of a home who agree as strangers do. Where
+    records know of no homes, or those are one person's, two strangers is what is left.
     """
     patterns = _patterns(connection, plan)
     every_pair = records * (records - 1) / 2
-    by_level = [
+    telling = [n for n, each in enumerate(plan.comparisons) if each.name not in plan.home_shares]
+    of_levels = [
         [rows.get((comparison.name, level.name)) for level in comparison.levels]
         for comparison in plan.comparisons
     ]
-    telling = [n for n, comparison in enumerate(plan.comparisons) if comparison.name not in plan.home]
-    m = [[row.m_probability if row else 1.0 for row in levels] for levels in by_level]
-    u = [[row.u_probability if row else 1.0 for row in levels] for levels in by_level]
+    m = [[row.m_probability if row else 1.0 for row in levels] for levels in of_levels]
+    u = [[row.u_probability if row else 1.0 for row in levels] for levels in of_levels]
     home = [list(u[n] if n in telling else m[n]) for n in range(len(m))]
-
-    def chance(shares: Sequence[Sequence[float]], levels: Sequence[int]) -> float:
-        return math.prod(share[level] for share, level in zip(shares, levels, strict=True) if level >= 0)
-
-    fixed = [(chance(m, levels), chance(u, levels) * every_pair) for *levels, _ in patterns]
+    fixed = [
+        (_chance(m, each.levels), _chance(u, each.levels) * every_pair) for each in patterns
+    ]
     matches = homes = records / 2
     for _ in range(_ROUNDS):
-        matched = homely = 0.0
+        matched = matched_at_home = two_of_home = 0.0
         seen = [[_AS_STRANGERS * share for share in shares] for shares in u]
-        for (*levels, pairs), (as_match, as_strangers) in zip(patterns, fixed, strict=True):
-            one, two = matches * as_match, homes * chance(home, levels)
-            part = pairs / (one + two + as_strangers)
+        for each, (as_match, as_strangers) in zip(patterns, fixed, strict=True):
+            one = matches * as_match
+            two = homes * _chance(home, each.levels) if each.is_home else 0.0
+            part = each.pairs / (one + two + as_strangers)
             matched += part * one
-            homely += part * two
-            for n in telling:
-                if levels[n] >= 0:
-                    seen[n][levels[n]] += part * two
-        matches, homes = max(matched, _SMOOTHING), max(homely, _SMOOTHING)
+            if each.is_home:
+                matched_at_home += part * one
+                two_of_home += part * two
+                for n in telling:
+                    if each.levels[n] >= 0:
+                        seen[n][each.levels[n]] += part * two
+        matches = max(matched, _SMOOTHING)
+        # what makes a home agrees in one person as in two of a home, or is as little known: of the
+        # pairs without it, as many are of a home for each of one person
+        per_home_pair = (matched_at_home or matched) / max(two_of_home, _SMOOTHING)
+        homes = matches / max(per_home_pair, _SMOOTHING / records)
         for n in telling:
-            home[n] = [count / sum(seen[n]) for count in seen[n]]
+            # nobody chooses a home by disagreeing with those in it
+            agree = [
+                max(count / sum(seen[n]), share)
+                for count, share in zip(seen[n][:-1], u[n][:-1], strict=True)
+            ]
+            home[n] = [*agree, max(1 - sum(agree), _SMOOTHING * u[n][-1])]
     learned = {
         (plan.comparisons[n].name, level.name): _rounded(share)
         for n in telling
@@ -474,27 +495,39 @@ def _homes(
     }
     priors = Priors(_rounded(2 * matches / records), _rounded(matches / homes))
     return priors, {
-        key: learned.get(key, None if key[0] in plan.home else row.home_probability)
+        key: learned.get(key, None if key[0] in plan.home_shares else row.home_probability)
         for key, row in rows.items()
     }
 
 
-def _patterns(connection: duckdb.DuckDBPyConnection, plan: Plan) -> list[tuple[int, ...]]:
-    """The levels at which pairs agree, of those that agree in any of `pairs`, and how many do."""
+def _chance(shares: Sequence[Sequence[float]], levels: Sequence[int]) -> float:
+    """How likely it is to agree at these levels, one of each comparison; -1 is not known."""
+    found = (share[level] for share, level in zip(shares, levels, strict=True) if level >= 0)
+    return math.prod(found)
+
+
+def _patterns(connection: duckdb.DuckDBPyConnection, plan: Plan) -> list[_Pattern]:
+    """How pairs agree that do so in any of `pairs` or `home`, and how many agree so."""
     rules = " union ".join(
         "select a.unique_id as a, b.unique_id as b from records as a inner join records as b on "
-        + " and ".join(f"a.{column} = b.{column}" for column in columns)
+        + _agree(columns)
         + " and a.unique_id < b.unique_id"
-        for columns in plan.pairs
+        for columns in (*plan.pairs, plan.home)
     )
     levels = ", ".join(
         f"{_level_number(comparison)} as l_{comparison.name}" for comparison in plan.comparisons
     )
-    return connection.execute(
-        f"select {levels}, count(*) from ({rules}) as pairs "
+    rows = connection.execute(
+        f"select {levels}, coalesce({_agree(plan.home)}, false) as is_home, count(*) "
+        f"from ({rules}) as pairs "
         "inner join records as a on pairs.a = a.unique_id "
         "inner join records as b on pairs.b = b.unique_id group by all order by all"
     ).fetchall()
+    return [_Pattern(tuple(levels), is_home, pairs) for *levels, is_home, pairs in rows]
+
+
+def _agree(columns: Sequence[str]) -> str:
+    return " and ".join(f"a.{column} = b.{column}" for column in columns)
 
 
 def _terms(connection: duckdb.DuckDBPyConnection, plan: Plan) -> str:

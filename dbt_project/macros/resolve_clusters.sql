@@ -68,7 +68,8 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
         {%- set joins = 'select a, b, match_weight from pairs where can_join and match_weight >= ' ~ tier -%}
         {%- if work_table('joins', joins) > 0 -%}
             {%- do connected_components('joins', 'joined') -%}
-            {%- if work_table('refused', refused_joins()) > 0 -%}
+            {%- set all = 'select distinct label from joined' -%}
+            {%- if work_table('refused', all if loop.last else refused_joins()) > 0 -%}
                 {%- do work_table('best_joins', each_others_best()) -%}
                 {%- do connected_components('best_joins', 'joined') -%}
                 {%- if work_table('refused', refused_joins()) > 0 -%}
