@@ -460,7 +460,11 @@ class _Explanation:
         weighs = f"the records of both weigh {together:+.1f} together"
         for name in rules.conflicts:
             found = [pair.agreements[name] for pair in named if name in pair.agreements]
-            if found and max(each.stranger_weight for each in found) < 0:
+            if (
+                found
+                and max(each.stranger_weight for each in found) < 0
+                and rules.household_prior + max(each.household_weight for each in found) < 0
+            ):
                 return f"they have a different {name.replace('_', ' ')} ({weighs})"
         if len({each.loyalty_id for each in both.values()} - {None}) > 1:
             return f"they have different loyalty numbers ({weighs})"
