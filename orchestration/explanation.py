@@ -476,8 +476,8 @@ class _Explanation:
         if max(pair.weight for pair in named) < rules.review:
             return f"{weighs}, but no two of them weigh {rules.review:+g} by themselves"
         return (
-            f"{weighs}, which is enough; but with a third customer that either is close to, a "
-            "guard would break, and they are not each other's best"
+            f"{weighs}, which is enough; but they are not each other's best: either is closer to a "
+            "third customer, with whom a guard would break or so weak a link would be a chain"
         )
 
     # --- what does not count ------------------------------------------------------------------

@@ -104,7 +104,9 @@ class Plan:
     def terms(self) -> tuple[str, ...]:
         """The columns in which rare values weigh more."""
         levels = (level for comparison in self.comparisons for level in comparison.levels)
-        return tuple(dict.fromkeys(level.term_frequency for level in levels if level.term_frequency))
+        return tuple(
+            dict.fromkeys(level.term_frequency for level in levels if level.term_frequency)
+        )
 
 
 @dataclass(frozen=True)
@@ -458,9 +460,7 @@ def _homes(
     m = [[row.m_probability if row else 1.0 for row in levels] for levels in of_levels]
     u = [[row.u_probability if row else 1.0 for row in levels] for levels in of_levels]
     home = [list(u[n] if n in telling else m[n]) for n in range(len(m))]
-    fixed = [
-        (_chance(m, each.levels), _chance(u, each.levels) * every_pair) for each in patterns
-    ]
+    fixed = [(_chance(m, each.levels), _chance(u, each.levels) * every_pair) for each in patterns]
     matches = homes = records / 2
     for _ in range(_ROUNDS):
         matched = matched_at_home = two_of_home = 0.0

@@ -49,9 +49,7 @@ from named
 BIRTH_DATES = "date '1950-01-01' + (person * 37)::integer"
 
 
-def learn(
-    folder: Path, birth_date: str = BIRTH_DATES, records: str = RECORDS
-) -> training.Trained:
+def learn(folder: Path, birth_date: str = BIRTH_DATES, records: str = RECORDS) -> training.Trained:
     """Learn from the made records into a seed and reports below the folder."""
     folder.mkdir(exist_ok=True)
     pytest.importorskip("splink", reason="Splink is not installed (extra train)")
