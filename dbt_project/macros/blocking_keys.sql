@@ -29,3 +29,8 @@
     from {{ profiles }}
     where {{ all_known(rule['keys']) }}
 {%- endmacro %}
+
+{#- More records than this in a block are not compared. -#}
+{% macro block_cap(rule) -%}
+    {{ rule.cap or var('identity_block_cap') }}
+{%- endmacro %}

@@ -40,7 +40,7 @@ with dirty as (
     select {{ keys }}, min(record_no) as block_no
     from {{ rule.name }}
     group by {{ keys }}
-    having count(*) between 2 and {{ var('identity_block_cap') }}
+    having count(*) between 2 and {{ block_cap(rule) }}
 
 ),
 
@@ -104,7 +104,6 @@ Records (record_no) whose pairs are not as they were: the changed ones, and the 
 that passed the cap, in either direction, because of them. None when all is built anew.
 -#}
 {% macro records_to_compare(changed, profiles, some) -%}
-{%- set cap = var('identity_block_cap') -%}
 {%- if not some -%}
 select record_no from {{ changed }} where false
 {%- else -%}
@@ -150,6 +149,7 @@ changed_profiles as (
     from ({{ keyed(profiles, rule) }}) as blocks
     inner join {{ rule.name }}_moves as moves on {{ same_key('blocks', 'moves', keys) }}
     group by {{ qualified('blocks', keys) }}
+    {%- set cap = block_cap(rule) %}
     having (count(*) > {{ cap }}) <> (count(*) - max(moves.moved) > {{ cap }})
 
 ),

@@ -103,7 +103,6 @@ decides whom they are compared with; none when all is built anew.
         'identity_comparisons', 'identity_blocking_rules', 'identity_block_cap',
         'identity_surnames_per_value', 'identity_tiers', 'identity_review_weight',
         'identity_conflict_weight', 'identity_conflicts', 'identity_records_per_customer',
-        'identity_matches_per_record', 'identity_matches_per_household_pair',
     ] -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
@@ -112,7 +111,8 @@ decides whom they are compared with; none when all is built anew.
 
 {% macro identity_seed_rows() -%}
     {% for seed in [
-        'identity_weights', 'identity_overrides', 'identity_term_frequencies', 'nicknames',
+        'identity_weights', 'identity_priors', 'identity_term_frequencies', 'identity_overrides',
+        'nicknames',
     ] -%}
     select '{{ seed }}' as seed, {{ row_text(ref(seed)) }} as row_text
     from {{ ref(seed) }}

@@ -7,9 +7,11 @@ is joined is joined inside of one, so that each can be resolved without the othe
 Strongest first: in each tier the pairs of clusters at or above its weight are joined, and a pair's
 weight is that of all that the two clusters' records show together, the best of each comparison. A
 join is not made when it would break a guard: two loyalty numbers, more records than a person can
-have, or two records that too little speaks for. Of such a component only the pairs that are each
-other's best are joined, and none when that is still not enough. Records without a name come last
-and join one cluster at most, so that a shared mailbox bridges nobody.
+have, two records that too little speaks for, or a contradiction that by itself makes two people of
+one home likelier than one person. Of such a component only the pairs that are each other's best are
+joined, and none when that is still not enough. In the weakest tier that goes for all components:
+weak links do not chain. Records without a name come last and join one cluster at most, so that a
+shared mailbox bridges nobody.
 
 Overrides come before all: always_link joins in spite of any guard, never_link is a guard.
 
@@ -48,10 +50,12 @@ Only islands are worked on in which something can still be joined.
             {%- set joins = 'select a, b, match_weight from pairs where can_join' -%}
             {%- if work_table('joins', joins ~ ' and match_weight >= ' ~ tier) > 0 -%}
                 {%- do connected_components('joins', 'joined') -%}
-                {%- if work_table('refused', refused_joins('joined')) > 0 -%}
+                {%- set all = 'select distinct label from joined' -%}
+                {%- set refused = all if loop.last else refused_joins('joined', weights) -%}
+                {%- if work_table('refused', refused) > 0 -%}
                     {%- do work_table('best_joins', each_others_best()) -%}
                     {%- do connected_components('best_joins', 'best') -%}
-                    {%- do work_table('refused_again', refused_joins('best')) -%}
+                    {%- do work_table('refused_again', refused_joins('best', weights)) -%}
                     {%- do work_table('joined', '
                         select node, label from joined
                         where label not in (select label from refused)
@@ -145,7 +149,7 @@ Only islands are worked on in which something can still be joined.
 
 
 {#- Components that break a guard, of clusters that are to be `joined`. -#}
-{% macro refused_joins(joined) -%}
+{% macro refused_joins(joined, weights) -%}
     select joined.label
     from labels
     inner join {{ joined }} as joined on labels.label = joined.node
@@ -158,12 +162,16 @@ Only islands are worked on in which something can still be joined.
     from pairs
     inner join {{ joined }} as one on pairs.a = one.node
     inner join {{ joined }} as other on pairs.b = other.node
+    cross join {{ weights }} as priors
     where
         one.label = other.label
         and (
             pairs.match_weight < {{ var('identity_conflict_weight') }}
             {% for comparison in var('identity_conflicts') -%}
-            or pairs.{{ comparison }}_weight < 0
+            or (
+                pairs.{{ comparison }}_weight < 0
+                and pairs.{{ comparison }}_household + priors.household_prior_weight < 0
+            )
             {% endfor -%}
         )
 {%- endmacro %}

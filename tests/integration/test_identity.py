@@ -268,6 +268,35 @@ def test_who_is_one_person_and_who_is_not(identity: Identity) -> None:
     assert identity.state() == state
 
 
+def test_weak_links_do_not_chain(identity: Identity) -> None:
+    """Three of one name in one house, each with a mailbox of their own: not one person of three."""
+    identity.write(
+        record(f"n{n}", first_name="jo", last_name="nash", email=f"{name}@example.com", **HOME)
+        for n, name in enumerate(["first", "second", "third"])
+    )
+    found = identity.build("--full-refresh")
+    weights = [
+        weight
+        for (weight,) in identity.ask("select match_weight from identity.int_identity__scores")
+    ]
+    assert all(2 <= weight < 4 for weight in weights), weights
+    assert max(map(len, found)) == 2
+
+
+def test_a_disagreement_parts_people_only_where_homes_have_several(identity: Identity) -> None:
+    """Twins there are one person whose name was typed badly, where nobody shares a home."""
+    twins = CASES["twins"][0]
+    identity.write(twins)
+    assert identity.build("--full-refresh") == {frozenset({"d1"}), frozenset({"d2"})}
+    prior = "update seeds.identity_priors set value = {} where prior = 'matches_per_household_pair'"
+    ((shipped,),) = identity.ask(
+        "select value from seeds.identity_priors where prior = 'matches_per_household_pair'"
+    )
+    identity.ask(prior.format(1000))
+    assert identity.build() == {frozenset({"d1", "d2"})}
+    identity.ask(prior.format(shipped))
+
+
 def _crowd(count: int, seed: int) -> list[Row]:
     """People with so few names and homes that they keep meeting."""
     draw = random.Random(seed)
