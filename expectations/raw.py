@@ -17,6 +17,9 @@ DAY = "_load_date"
 # With fewer load dates before it, the volume of one is not judged.
 MIN_EARLIER_DAYS = 7
 
+# Of a feed that brings fewer rows a day, one row says nothing: a small shop has slow days.
+MIN_USUAL_ROWS = 20
+
 # One till line, below zero when it is brought back. More is a price in cents or a typing error.
 MAX_LINE_AMOUNT = 100_000
 
@@ -107,7 +110,8 @@ def days(
 ) -> Suite:
     """How much of each load date may be refused, and how far its volume may lie from its past.
 
-    A load date without enough of a past passes, as does a day on which nothing came.
+    A load date without enough of a past passes, as do a day on which nothing came and a feed whose
+    usual day is too small to tell a gap from a slow day.
     """
     return Suite(
         "raw",
@@ -128,6 +132,7 @@ def days(
                     from {{batch}}
                     where
                         earlier_day_count >= {MIN_EARLIER_DAYS}
+                        and trailing_median_row_count >= {MIN_USUAL_ROWS}
                         and row_count_ratio not between {min_ratio} and {max_ratio}
                 """,
                 description=(

@@ -6,6 +6,7 @@ What the models say is dbt's business; nothing is calculated here.
 """
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import json
@@ -52,6 +53,7 @@ _ONLY_LOAD_DATES = ("latest_by_key", "latest_in_affected_load_dates")
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml", "dbt_project/**/*")
 _KEPT_BY_DBT = "partial_parse.msgpack"
 _STAMP = "manifest.stamp"
+_PARSE_LOCK = "parse.lock"
 _SHOWN_KEYS = 5
 _SHOWN_COLUMN = re.compile(r"\w+_id|_?line_number|kpi|_load_date|_source_file")
 """Columns of a failing row that say which row it is and nothing about a person."""
@@ -562,11 +564,19 @@ def _parsed() -> tuple["Manifest", str]:
     from dbt.contracts.graph.manifest import Manifest as DbtManifest
 
     digest = _project_digest()
-    manifest: Manifest
-    if _is_parsed():
-        manifest = DbtManifest.from_msgpack((TARGET / _KEPT_BY_DBT).read_bytes())
-        manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-        return manifest, digest
+    TARGET.mkdir(exist_ok=True)
+    with (TARGET / _PARSE_LOCK).open("a") as file:
+        # processes that begin together, as those of the UI do, would read half of what one writes
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not _is_parsed():
+            return _parse(digest), digest
+    manifest: Manifest = DbtManifest.from_msgpack((TARGET / _KEPT_BY_DBT).read_bytes())
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    return manifest, digest
+
+
+def _parse(digest: str) -> "Manifest":
+    """Let dbt parse the project, and note that what it wrote is of these files."""
     from dbt.cli.main import dbtRunner as Runner
 
     where = settings.load()
@@ -577,8 +587,8 @@ def _parsed() -> tuple["Manifest", str]:
             f"dbt could not parse the project: {outcome.exception}"
         )
     (TARGET / _STAMP).write_text(digest)
-    manifest = outcome.result  # type: ignore[assignment]
-    return manifest, digest
+    manifest: Manifest = outcome.result  # type: ignore[assignment]
+    return manifest
 
 
 def _is_parsed() -> bool:

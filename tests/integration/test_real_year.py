@@ -83,5 +83,6 @@ def test_fuel_does_not_count_as_pieces(year: Tenant) -> None:
 
 def test_the_last_day_again_gives_the_same_marts(year: Tenant) -> None:
     before = year.marts()
-    assert year.run(date(2017, 12, 31), date(2017, 12, 31)).code == 0
+    outcome = year.run(date(2017, 12, 31), date(2017, 12, 31))
+    assert outcome.code == 0, outcome.text
     assert year.marts() == before

@@ -386,6 +386,11 @@ def test_drop_and_spike_are_judged_by_the_days_before_in_the_batch(stage: StageD
     assert "6 (_load_date 2017-03-15" in spike
 
 
+def test_slow_days_of_a_small_shop_are_no_gaps(stage: StageDay) -> None:
+    staged = run_of_days(stage, MONDAY, [11, 10, 12, 9, 11, 10, 12, 1, 60])
+    assert checks.check_arrivals(FEED, staged, {}, max(staged)).failed_days == {}
+
+
 def test_drop_is_judged_by_loaded_days_and_needs_enough_of_them(stage: StageDay) -> None:
     staged = {MONDAY: stage(MONDAY, 5)}
     week = {MONDAY - timedelta(days=back): 100 for back in range(1, 8)}

@@ -1,56 +1,11 @@
-with contacts as (
+with listed as (
 
     select
-        'crm.contacts' as source,
-        contact_id as source_record_id,
-        created_at as entered_at,
-        updated_at
-    from {{ ref('stg_crm__contacts') }}
-
-),
-
-accounts as (
-
-    select
-        'shop.accounts' as source,
-        account_id as source_record_id,
-        created_at as entered_at,
-        updated_at
-    from {{ ref('stg_shop__accounts') }}
-
-),
-
-members as (
-
-    select
-        'loyalty.members' as source,
-        member_id as source_record_id,
-        joined_at as entered_at,
-        updated_at
-    from {{ ref('stg_loyalty__members') }}
-
-),
-
-subscribers as (
-
-    select
-        'newsletter.subscribers' as source,
-        subscriber_id as source_record_id,
-        subscribed_at as entered_at,
-        updated_at
-    from {{ ref('stg_newsletter__subscribers') }}
-
-),
-
-listed as (
-
-    select * from contacts
-    union all
-    select * from accounts
-    union all
-    select * from members
-    union all
-    select * from subscribers
+        source,
+        source_record_id,
+        entered_at,
+        changed_at
+    from {{ ref('int_identity__listed_records') }}
 
 ),
 
@@ -172,8 +127,8 @@ select
     listed.source_record_id is not null as is_listed,
 
     -- timestamps
-    coalesce(seen.first_seen_at, listed.updated_at) as first_seen_at,
-    coalesce(seen.last_seen_at, seen.first_seen_at, listed.updated_at) as last_seen_at
+    coalesce(seen.first_seen_at, listed.changed_at) as first_seen_at,
+    coalesce(seen.last_seen_at, seen.first_seen_at, listed.changed_at) as last_seen_at
 from listed
 full outer join seen
     on
