@@ -457,6 +457,7 @@ def _homes(
         [rows.get((comparison.name, level.name)) for level in comparison.levels]
         for comparison in plan.comparisons
     ]
+    # a level that nobody knows anything about tells nothing, and takes no share from the others
     m = [[row.m_probability if row else 1.0 for row in levels] for levels in of_levels]
     u = [[row.u_probability if row else 1.0 for row in levels] for levels in of_levels]
     home = [list(u[n] if n in telling else m[n]) for n in range(len(m))]
@@ -464,7 +465,10 @@ def _homes(
     matches = homes = records / 2
     for _ in range(_ROUNDS):
         matched = matched_at_home = two_of_home = 0.0
-        seen = [[_AS_STRANGERS * share for share in shares] for shares in u]
+        seen = [
+            [_AS_STRANGERS * share if row else 0.0 for row, share in zip(levels, shares, strict=True)]
+            for levels, shares in zip(of_levels, u, strict=True)
+        ]
         for each, (as_match, as_strangers) in zip(patterns, fixed, strict=True):
             one = matches * as_match
             two = homes * _chance(home, each.levels) if each.is_home else 0.0
@@ -487,7 +491,8 @@ def _homes(
                 max(count / sum(seen[n]), share)
                 for count, share in zip(seen[n][:-1], u[n][:-1], strict=True)
             ]
-            home[n] = [*agree, max(1 - sum(agree), _SMOOTHING * u[n][-1])]
+            known = sum(share for share, row in zip(agree, of_levels[n], strict=False) if row)
+            home[n] = [*agree, max(1 - known, _SMOOTHING * u[n][-1])]
     learned = {
         (plan.comparisons[n].name, level.name): _rounded(share)
         for n in telling

@@ -102,7 +102,8 @@ decides whom they are compared with; none when all is built anew.
     {%- for name in [
         'identity_comparisons', 'identity_blocking_rules', 'identity_block_cap',
         'identity_surnames_per_value', 'identity_tiers', 'identity_review_weight',
-        'identity_conflict_weight', 'identity_conflicts', 'identity_records_per_customer',
+        'identity_conflict_weight', 'identity_conflicts', 'identity_lifelong',
+        'identity_records_per_customer',
     ] -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}

@@ -22,7 +22,8 @@ Only islands are worked on in which something can still be joined.
         {%- set some = '(select record_no from ' ~ affected ~ ')' -%}
         {%- do work_subset(
             'some_records',
-            'record_no, record_key, source, source_record_id, loyalty_id',
+            'record_no, record_key, source, source_record_id, loyalty_id, '
+                ~ lifelong_columns() | join(', '),
             profiles,
             'record_no in ' ~ some
         ) -%}
@@ -115,7 +116,8 @@ Only islands are worked on in which something can still be joined.
         islands.node,
         islands.node as label,
         islands.label as island,
-        some_records.loyalty_id
+        some_records.loyalty_id,
+        {{ lifelong_columns('some_records') | join(', ') }}
     from islands
     inner join open_islands on islands.label = open_islands.label
     inner join some_records on islands.node = some_records.record_no
@@ -174,6 +176,82 @@ Only islands are worked on in which something can still be joined.
             )
             {% endfor -%}
         )
+    {% for name in var('identity_lifelong') -%}
+    {% set comparison = var('identity_comparisons') | selectattr('name', 'eq', name) | first -%}
+    union
+    select label
+    from ({{ contradictions(joined, comparison, weights) }}) as {{ name }}_contradictions
+    {% endfor -%}
+{%- endmacro %}
+
+
+{#-
+Components with two clusters that contradict each other in what never changes, whether a pair of
+their records was compared or not. As with pairs, what two clusters show is the best of it.
+-#}
+{% macro contradictions(joined, comparison, weights) -%}
+    {%- set columns = columns_of(comparison) -%}
+    with said as (
+
+        select distinct
+            joined.label as component, labels.label as cluster, {{ columns | join(', ') }}
+        from labels
+        inner join {{ joined }} as joined on labels.label = joined.node
+        where {{ columns | join(' is not null or ') }} is not null
+        -- what is refused for its size need not be looked at
+        qualify
+            count(*) over (partition by joined.label)
+            <= {{ var('identity_records_per_customer') }}
+
+    ),
+
+    compared as (
+
+        select
+            a.component as label,
+            a.cluster as one,
+            b.cluster as other,
+            {{ agreement_level(comparison) }} as level_no
+        from said as a
+        inner join said as b on a.component = b.component and a.cluster < b.cluster
+
+    )
+
+    select compared.label
+    from compared
+    cross join {{ weights }} as weights
+    where compared.level_no is not null
+    group by compared.label, compared.one, compared.other
+    having
+        max({{ level_weight(comparison, 'compared.level_no') }}) < 0
+        and max(
+            {{ level_household_weight(comparison, 'compared.level_no') }}
+            + weights.household_prior_weight
+        ) < 0
+{%- endmacro %}
+
+
+{#- The columns of a record that a comparison looks at. -#}
+{% macro columns_of(comparison) -%}
+    {%- set columns = [] -%}
+    {%- for text in [comparison.known] + comparison.levels | map(attribute='when') | select | list -%}
+        {%- for column in modules.re.findall('\\b[ab]\\.(\\w+)', text) -%}
+            {%- if column not in columns -%}{%- do columns.append(column) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+{#- Those of all that never changes, of the table if one is named. -#}
+{% macro lifelong_columns(table=none) -%}
+    {%- set columns = [] -%}
+    {%- for comparison in var('identity_comparisons')
+        if comparison.name in var('identity_lifelong') -%}
+        {%- for column in columns_of(comparison) -%}
+            {%- do columns.append(table ~ '.' ~ column if table else column) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}
 
 
@@ -216,7 +294,7 @@ Only islands are worked on in which something can still be joined.
     {%- do work_table('labels', '
         select
             labels.node, coalesce(joined.label, labels.label) as label, labels.island,
-            labels.loyalty_id
+            labels.loyalty_id, ' ~ lifelong_columns('labels') | join(', ') ~ '
         from labels left join joined on labels.label = joined.node') -%}
     {%- do work_table('pairs', pooled_pairs(weights)) -%}
 {%- endmacro %}

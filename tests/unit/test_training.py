@@ -130,8 +130,10 @@ def test_priors_are_those_of_the_people_and_their_homes(tmp_path: Path) -> None:
     assert trained.priors.matches_per_household_pair == pytest.approx(2 / 4, rel=0.2)
     weight = {(each.comparison, each.level): each for each in trained.weights}
     assert weight["last_name", "exact"].home_probability is None
-    for name in ("first_name", "birth_date", "email"):
-        assert (weight[name, "else"].home_probability or 0) > 0.9, name
+    # in how many of the four pairs of two people they are at no level of agreement: fewer than one
+    # thinks, because names differ in two letters, and birth dates in 37 days
+    for name, share in {"first_name": 440 / 600, "birth_date": 428 / 600, "email": 1}.items():
+        assert weight[name, "else"].home_probability == pytest.approx(share, abs=0.06), name
     said = (tmp_path / "identity_priors.csv").read_text().splitlines()
     assert said[0] == "prior,value"
     assert said[1] == f"matches_per_record,{trained.priors.matches_per_record}"
