@@ -8,10 +8,10 @@ Strongest first: in each tier the pairs of clusters at or above its weight are j
 weight is that of all that the two clusters' records show together, the best of each comparison. A
 join is not made when it would break a guard: two loyalty numbers, more records than a person can
 have, two records that too little speaks for, or a contradiction that by itself makes two people of
-one home likelier than one person. Of such a component only the pairs that are each other's best are
-joined, and none when that is still not enough. In the weakest tier that goes for all components:
-weak links do not chain. Records without a name come last and join one cluster at most, so that a
-shared mailbox bridges nobody.
+one home likelier than one person; in a birth date also of two that were never compared. Of such
+a component only the pairs that are each other's best are joined, and none when that is still not
+enough. In the weakest tier that goes for all components: weak links do not chain. Records without
+a name come last and join one cluster at most, so that a shared mailbox bridges nobody.
 
 Overrides come before all: always_link joins in spite of any guard, never_link is a guard.
 

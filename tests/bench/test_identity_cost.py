@@ -48,7 +48,7 @@ CLUSTERS = "warehouse.identity.int_identity__clusters"
 SCORES = "warehouse.identity.int_identity__scores"
 # dbt selections within the identity station: what is to be built before, what makes records
 # comparable, and what Splink's predict and cluster are compared with.
-INPUT_MODELS = "int_identity__identifiers"
+INPUT_MODELS = "fqn:customer_insights.identity,+int_identity__identifiers"
 STANDARD_MODELS = "fqn:customer_insights.identity,+int_identity__profiles"
 CLUSTER_MODELS = "fqn:customer_insights.identity,+int_identity__clusters"
 

@@ -248,6 +248,33 @@ CASES: Mapping[str, tuple[Sequence[Row], Sequence[set[str]]]] = {
         ],
         [{"l0", "l1"}],
     ),
+    "two birth dates that nothing compares, by way of a record without one": (
+        [
+            record(
+                "m1",
+                first_name="nora",
+                last_name="odell",
+                email="nora@example.com",
+                birth_date="1950-03-02",
+            ),
+            record(
+                "m2",
+                first_name="nora",
+                last_name="odell",
+                email="nora@example.com",
+                phone="+16140000013",
+            ),
+            record(
+                "m3",
+                first_name="norah",
+                last_name="odel",
+                phone="+16140000013",
+                birth_date="1985-11-23",
+            ),
+        ],
+        # a phone tells two of a home apart better than a mailbox does
+        [{"m1"}, {"m2", "m3"}],
+    ),
     "a long way round: each record shares something with the next only": (
         [
             record(
