@@ -466,8 +466,8 @@ def _homes(
     for _ in range(_ROUNDS):
         matched = matched_at_home = two_of_home = 0.0
         seen = [
-            [_AS_STRANGERS * share if row else 0.0 for row, share in zip(levels, shares, strict=True)]
-            for levels, shares in zip(of_levels, u, strict=True)
+            [_AS_STRANGERS * row.u_probability if row else 0.0 for row in levels]
+            for levels in of_levels
         ]
         for each, (as_match, as_strangers) in zip(patterns, fixed, strict=True):
             one = matches * as_match

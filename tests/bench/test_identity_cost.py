@@ -172,9 +172,7 @@ def _measure(
     is_trained: bool = False,
 ) -> tuple[Side, Side]:
     """Load the tenant's days, cluster its records with our models and with Splink."""
-    standardising, cpu = _identify(
-        tenant, first, last, folder / "seeds" if is_trained else None
-    )
+    standardising, cpu = _identify(tenant, first, last, folder / "seeds" if is_trained else None)
     records = folder / "splink"
     records.mkdir()
     with _warehouse(tenant) as con:
