@@ -386,7 +386,11 @@ def _parser() -> argparse.ArgumentParser:
         "the system's folder for temporary files (TMPDIR) and is removed at the end",
     )
     rehearse.add_argument(
-        "--weights", type=Path, metavar="FILE", help="instead of seeds/identity_weights.csv"
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="instead of seeds/identity_weights.csv; identity_priors.csv and "
+        "identity_term_frequencies.csv beside it count too",
     )
     rehearse.add_argument(
         "--overrides", type=Path, metavar="FILE", help="instead of seeds/identity_overrides.csv"

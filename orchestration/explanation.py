@@ -460,7 +460,11 @@ class _Explanation:
         weighs = f"the records of both weigh {together:+.1f} together"
         for name in rules.conflicts:
             found = [pair.agreements[name] for pair in named if name in pair.agreements]
-            if found and max(each.stranger_weight for each in found) < 0:
+            if (
+                found
+                and max(each.stranger_weight for each in found) < 0
+                and rules.household_prior + max(each.household_weight for each in found) < 0
+            ):
                 return f"they have a different {name.replace('_', ' ')} ({weighs})"
         if len({each.loyalty_id for each in both.values()} - {None}) > 1:
             return f"they have different loyalty numbers ({weighs})"
@@ -472,8 +476,8 @@ class _Explanation:
         if max(pair.weight for pair in named) < rules.review:
             return f"{weighs}, but no two of them weigh {rules.review:+g} by themselves"
         return (
-            f"{weighs}, which is enough; but with a third customer that either is close to, a "
-            "guard would break, and they are not each other's best"
+            f"{weighs}, which is enough; but they are not each other's best: either is closer to a "
+            "third customer, with whom a guard would break or so weak a link would be a chain"
         )
 
     # --- what does not count ------------------------------------------------------------------

@@ -19,7 +19,7 @@ import dagster as dg
 import duckdb
 import yaml
 
-from orchestration import raw, runs, settings, transform
+from orchestration import raw, runs, settings, training, transform
 from orchestration.progress import counted
 from orchestration.settings import Settings
 
@@ -131,7 +131,8 @@ def what_if(
 ) -> Rehearsal:
     """Run identity with other rules in a scratch home and compare its clusters with today's.
 
-    `variables` stand in for those of `dbt_project.yml`, the two files for the seeds of their names.
+    `variables` stand in for those of `dbt_project.yml`, the two files for the seeds of their names;
+    priors and term frequencies that a training wrote beside its weights go with them.
     Every record whose cluster differs is written to `changes_to`, as CSV. Raises ReviewError,
     before anything is built, for rules that cannot be used, and runs.AlreadyRunning while a run
     writes the home.
@@ -139,6 +140,9 @@ def what_if(
     if changes_to is not None and not changes_to.absolute().parent.is_dir():
         raise ReviewError(f"{changes_to} cannot be written: there is no such folder.")
     files = {WEIGHTS: weights, OVERRIDES: overrides}
+    for name in (training.PRIORS, training.TERMS) if weights else ():
+        beside = weights.with_name(f"{name}.csv")
+        files[name] = beside if beside.is_file() else None
     given = {name: path for name, path in files.items() if path is not None}
     with _rebuilt(where, variables or {}, given) as (connection, notes):
         difference = compare(connection, shown)

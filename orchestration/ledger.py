@@ -153,6 +153,7 @@ def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
     overridden = sorted({f"{row[at]}:{row[at + 1]}" for row in changed for at in (1, 3)})
     accepted = _pending(where, newest).get("identity", {}).get("observed", {})
     with duckdb.connect(str(where.warehouse)) as warehouse:
+        held = _holds(warehouse, newest)
         warehouse.execute("begin")
         warehouse.execute(f"create schema if not exists {SCHEMA}")
         for table in TABLES:
@@ -171,7 +172,7 @@ def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
             "$2::varchar as run_id, $3::timestamp as changed_at, "
             "$4::boolean as are_rules_changed, $5::double as accepted_churn_share, "
             "$6::double as accepted_consolidation_shift, $7::varchar as rules, "
-            "$8::varchar as overrides",
+            "$8::varchar as overrides, $9::boolean as holds_version_before",
             [
                 newest.number + 1 if newest else 1,
                 run_id,
@@ -182,6 +183,7 @@ def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
                 accepted.get("consolidation_shift"),
                 rules,
                 json.dumps(overrides),
+                held,
             ],
         )
         warehouse.execute(
@@ -357,6 +359,21 @@ def _must_know_what_is_published(where: Settings, newest: Version | None) -> Non
             f"{where.ledger} is older than what is published: it does not know {now.name}, so "
             f"building now could give other ids. Nothing was built. {_START_AGAIN}"
         )
+
+
+def _holds(warehouse: duckdb.DuckDBPyConnection, newest: Version | None) -> bool:
+    """Whether identity's tables in the warehouse are those that this version was written from.
+
+    They are while the run that built them is also the last that began to.
+    """
+    try:
+        built = warehouse.execute(
+            "select health.ledger_version, health.run_id, state.run_id "
+            f"from identity.int_identity__health as health, {SCHEMA}.state as state"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return False
+    return newest is not None and built == [(newest.number, newest.run_id, newest.run_id)]
 
 
 def _start_from_published(where: Settings, reason: str) -> str:

@@ -15,10 +15,10 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import duckdb
@@ -29,6 +29,8 @@ from orchestration.settings import PROJECT_ROOT, Settings
 
 ASSET_KEY = dg.AssetKey(["identity_training", "weights"])
 SEED = PROJECT_ROOT / "dbt_project" / "seeds" / "identity_weights.csv"
+PRIORS, TERMS = "identity_priors", "identity_term_frequencies"
+"""The seeds that are learned with the weights and written beside them."""
 IDENTIFIERS = "vault.int_identity__identifiers"
 PROFILES = "vault.int_identity__profiles"
 """As the identifiers, with more columns to compare; used when it is there."""
@@ -40,8 +42,13 @@ _ELSE = "else"
 _SAMPLED_PAIRS, _SEED = 5_000_000, 1
 _FEWEST_MATCHES = 20
 """With fewer pairs than this at a level, or in all, chance decides; the current weight stays."""
+_FEWEST_RECORDS = 10
+"""A name or place of fewer records is rare; how rare, they do not say."""
 _DIGITS = 6
 _SMOOTHING = 0.5
+_ROUNDS, _AS_STRANGERS = 100, 20
+"""Rounds of expectation maximisation; and how many pairs of two people of a home are taken to agree
+as strangers do, before any is seen."""
 
 
 class TrainingError(Exception):
@@ -82,14 +89,24 @@ class Plan:
     matches_found_share: float
     blocks: tuple[tuple[str, ...], ...]
     strangers: tuple[str, ...]
+    pairs: tuple[tuple[str, ...], ...]
     home: tuple[str, ...]
-    apart: tuple[str, ...]
+    home_shares: tuple[str, ...]
 
     @property
     def columns(self) -> set[str]:
         """All columns that training reads."""
-        rules = {column for rule in (*self.matches, *self.blocks, self.home) for column in rule}
+        rules = {column for rule in (*self.matches, *self.blocks, *self.pairs) for column in rule}
+        rules.update(self.home)
         return rules.union(*(comparison.columns for comparison in self.comparisons))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The columns in which rare values weigh more."""
+        levels = (level for comparison in self.comparisons for level in comparison.levels)
+        return tuple(
+            dict.fromkeys(level.term_frequency for level in levels if level.term_frequency)
+        )
 
 
 @dataclass(frozen=True)
@@ -110,11 +127,30 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Priors:
+    """What two records are before they are looked at; the seed identity_priors."""
+
+    matches_per_record: float
+    """Other records of the same person that a record has on average."""
+    matches_per_household_pair: float
+    """Pairs of one person's records for each pair of two people of one home."""
+
+
+class _Pattern(NamedTuple):
+    """Pairs that agree at the same levels; `is_home` when they share what makes a home."""
+
+    levels: tuple[int, ...]
+    is_home: bool
+    pairs: int
+
+
+@dataclass(frozen=True)
 class Trained:
     """What a training gave: the rows, what stayed as it was and why, and where the charts are."""
 
     version: str
     weights: tuple[Weight, ...]
+    priors: Priors
     kept: tuple[str, ...]
     records: int
     reports: Path
@@ -163,8 +199,9 @@ def load_plan(project: Path = PROJECT_ROOT / "dbt_project.yml") -> Plan:
         training["matches_found_share"],
         tuple(map(tuple, training["blocks"])),
         tuple(training["strangers"]),
+        tuple(map(tuple, training["pairs"])),
         tuple(training["home"]),
-        tuple(training["apart"]),
+        tuple(training["home_shares"]),
     )
 
 
@@ -255,28 +292,34 @@ def learn(
     model = replace(plan, comparisons=compared)
     linker, skipped = _fit(connection, model, strangers)
     matched = _matched(connection, linker, model)
-    homes = _homes(connection, model)
 
     kept = list(skipped)
-    weights: list[Weight] = []
+    rows: dict[tuple[str, str], Weight] = {}
     for comparison in plan.comparisons:
-        learned = _learned(comparison, linker, strangers, matched, homes)
+        learned = _learned(comparison, linker, strangers, matched)
         for level, new in zip(comparison.levels, learned, strict=True):
             key = (comparison.name, level.name)
             if new is None:
                 kept.append(f"{'.'.join(key)}: too few pairs to learn from")
             row = new or current.get(key)
             if row is not None:
-                weights.append(row)
+                rows[key] = row
+    priors, homes = _homes(connection, model, records, rows)
+    weights = [replace(row, home_probability=homes.get(key)) for key, row in rows.items()]
     changes = _changes(weights, current)
     text = _rows(weights)
-    version = f"{day}-{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8]}"
+    terms = _terms(connection, plan)
+    learned_files = {PRIORS: _priors_text(priors), TERMS: terms}
+    digest = hashlib.md5("".join([text, *learned_files.values()]).encode(), usedforsecurity=False)
+    version = f"{day}-{digest.hexdigest()[:8]}"
     folder = reports / version
     folder.mkdir(parents=True, exist_ok=True)
     _draw(linker, folder)
     (folder / "changes.csv").write_text(changes, encoding="utf-8")
+    for name, content in learned_files.items():
+        _write(seed_file.with_name(f"{name}.csv"), content)
     _write_seed(seed_file, text, version, day, trained_from)
-    return Trained(version, tuple(weights), tuple(kept), records, folder, changes)
+    return Trained(version, tuple(weights), priors, tuple(kept), records, folder, changes)
 
 
 def read_seed(path: Path) -> dict[tuple[str, str], Weight]:
@@ -393,37 +436,123 @@ def _counts(
     return [int(found.get(number, 0)) for number in range(len(comparison.levels))]
 
 
-def _homes(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, list[int]]:
-    """How many pairs of two people of one home are at each level.
+def _homes(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    records: int,
+    rows: Mapping[tuple[str, str], Weight],
+) -> tuple[Priors, dict[tuple[str, str], float | None]]:
+    """How many pairs are one person and how many two of one home, and how the latter agree.
 
     People of a home share more than strangers do: a phone, an e-mail address, a birthday when they
-    are twins. Comparisons that look at what makes a home are not counted.
+    are twins. Nobody says which pairs they are, so each pair is shared out between one person, two
+    strangers and, when it shares what makes a home, two people of it, as far as each explains it
+    (expectation maximisation), beginning with people of a home who agree as strangers do. Where
+    records know of no homes, or those are one person's, two strangers is what is left.
     """
+    patterns = _patterns(connection, plan)
+    every_pair = records * (records - 1) / 2
+    telling = [n for n, each in enumerate(plan.comparisons) if each.name not in plan.home_shares]
+    of_levels = [
+        [rows.get((comparison.name, level.name)) for level in comparison.levels]
+        for comparison in plan.comparisons
+    ]
+    # a level that nobody knows anything about tells nothing, and takes no share from the others
+    m = [[row.m_probability if row else 1.0 for row in levels] for levels in of_levels]
+    u = [[row.u_probability if row else 1.0 for row in levels] for levels in of_levels]
+    home = [list(u[n] if n in telling else m[n]) for n in range(len(m))]
+    fixed = [(_chance(m, each.levels), _chance(u, each.levels) * every_pair) for each in patterns]
+    matches = homes = records / 2
+    for _ in range(_ROUNDS):
+        matched = matched_at_home = two_of_home = 0.0
+        seen = [
+            [_AS_STRANGERS * row.u_probability if row else 0.0 for row in levels]
+            for levels in of_levels
+        ]
+        for each, (as_match, as_strangers) in zip(patterns, fixed, strict=True):
+            one = matches * as_match
+            two = homes * _chance(home, each.levels) if each.is_home else 0.0
+            part = each.pairs / (one + two + as_strangers)
+            matched += part * one
+            if each.is_home:
+                matched_at_home += part * one
+                two_of_home += part * two
+                for n in telling:
+                    if each.levels[n] >= 0:
+                        seen[n][each.levels[n]] += part * two
+        matches = max(matched, _SMOOTHING)
+        # what makes a home agrees in one person as in two of a home, or is as little known: of the
+        # pairs without it, as many are of a home for each of one person
+        per_home_pair = (matched_at_home or matched) / max(two_of_home, _SMOOTHING)
+        homes = matches / max(per_home_pair, _SMOOTHING / records)
+        for n in telling:
+            # nobody chooses a home by disagreeing with those in it
+            agree = [
+                max(count / sum(seen[n]), share)
+                for count, share in zip(seen[n][:-1], u[n][:-1], strict=True)
+            ]
+            known = sum(share for share, row in zip(agree, of_levels[n], strict=False) if row)
+            home[n] = [*agree, max(1 - known, _SMOOTHING * u[n][-1])]
+    learned = {
+        (plan.comparisons[n].name, level.name): _rounded(share)
+        for n in telling
+        for level, share in zip(plan.comparisons[n].levels, home[n], strict=True)
+    }
+    priors = Priors(_rounded(2 * matches / records), _rounded(matches / homes))
+    return priors, {
+        key: learned.get(key, None if key[0] in plan.home_shares else row.home_probability)
+        for key, row in rows.items()
+    }
+
+
+def _chance(shares: Sequence[Sequence[float]], levels: Sequence[int]) -> float:
+    """How likely it is to agree at these levels, one of each comparison; -1 is not known."""
+    found = (share[level] for share, level in zip(shares, levels, strict=True) if level >= 0)
+    return math.prod(found)
+
+
+def _patterns(connection: duckdb.DuckDBPyConnection, plan: Plan) -> list[_Pattern]:
+    """How pairs agree that do so in any of `pairs` or `home`, and how many agree so."""
+    rules = " union ".join(
+        "select a.unique_id as a, b.unique_id as b from records as a inner join records as b on "
+        + _agree(columns)
+        + " and a.unique_id < b.unique_id"
+        for columns in (*plan.pairs, plan.home)
+    )
     levels = ", ".join(
         f"{_level_number(comparison)} as l_{comparison.name}" for comparison in plan.comparisons
     )
-    shared = " and ".join(f"a.{column} = b.{column}" for column in plan.home)
-    connection.execute(
-        f"create or replace temp table home_pairs as with paired as (select {levels} "
-        f"from records as a inner join records as b on {shared} and a.unique_id < b.unique_id) "
-        "select *, count(*) as pairs from paired group by all"
-    )
-    by_name = {comparison.name: comparison for comparison in plan.comparisons}
-    apart = {
-        name: f"l_{name} = {len(by_name[name].levels) - 1}"
-        for name in plan.apart
-        if name in by_name
-    }
-    counts = {}
-    for comparison in plan.comparisons:
-        others = [condition for name, condition in apart.items() if name != comparison.name]
-        looks_at_home = comparison.columns & set(plan.home)
-        if not others or (looks_at_home and comparison.name not in apart):
-            continue
-        counts[comparison.name] = _counts(
-            connection, comparison, "home_pairs", f"({' or '.join(others)})"
-        )
-    return counts
+    rows = connection.execute(
+        f"select {levels}, coalesce({_agree(plan.home)}, false) as is_home, count(*) "
+        f"from ({rules}) as pairs "
+        "inner join records as a on pairs.a = a.unique_id "
+        "inner join records as b on pairs.b = b.unique_id group by all order by all"
+    ).fetchall()
+    return [_Pattern(tuple(levels), is_home, pairs) for *levels, is_home, pairs in rows]
+
+
+def _agree(columns: Sequence[str]) -> str:
+    return " and ".join(f"a.{column} = b.{column}" for column in columns)
+
+
+def _terms(connection: duckdb.DuckDBPyConnection, plan: Plan) -> str:
+    """The seed of term frequencies: values that many records share, the commonest first."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["term_column", "term", "share"])
+    for column in sorted(plan.terms):
+        rows = connection.execute(
+            f"select {column}, count(*) / sum(count(*)) over () from records "
+            f"where {column} is not null group by 1 "
+            f"qualify count(*) >= {_FEWEST_RECORDS} order by 2 desc, 1"
+        ).fetchall()
+        writer.writerows([column, term, _rounded(share)] for term, share in rows)
+    return file.getvalue()
+
+
+def _priors_text(priors: Priors) -> str:
+    rows = "".join(f"{name},{value}\n" for name, value in asdict(priors).items())
+    return f"prior,value\n{rows}"
 
 
 def _fit(
@@ -543,7 +672,6 @@ def _learned(
     linker: Any,
     strangers: Mapping[str, Sequence[int]],
     matched: Mapping[str, Sequence[float]],
-    homes: Mapping[str, Sequence[int]],
 ) -> list[Weight | None]:
     """The weights of a comparison's levels, None for those that stay as they are."""
     name = comparison.name
@@ -562,8 +690,6 @@ def _learned(
     total = sum(matched[name])
     share = total / (total + _SMOOTHING * len(estimated))
     spread = _SMOOTHING / (total + _SMOOTHING * len(estimated))
-    homely = homes.get(name)
-    by_home = _shares(homely) if homely and sum(homely) >= _FEWEST_MATCHES else None
     rows: list[Weight | None] = []
     for number, (level, m, u) in enumerate(
         zip(comparison.levels, estimated, _shares(strangers[name]), strict=True)
@@ -571,21 +697,13 @@ def _learned(
         if not any(said) or not matched[name][number] + strangers[name][number]:
             rows.append(None)
             continue
-        rows.append(
-            _weight(name, level.name, m * share + spread, u, by_home[number] if by_home else None)
-        )
+        rows.append(_weight(name, level.name, m * share + spread, u))
     return rows
 
 
-def _weight(comparison: str, level: str, m: float, u: float, home: float | None = None) -> Weight:
+def _weight(comparison: str, level: str, m: float, u: float) -> Weight:
     """A weight in the precision of the seed, so that a training and its seed say the same."""
-    return Weight(
-        comparison,
-        level,
-        _rounded(m),
-        _rounded(u),
-        None if home is None else _rounded(home),
-    )
+    return Weight(comparison, level, _rounded(m), _rounded(u), None)
 
 
 def _shares(counts: Sequence[int]) -> list[float]:
@@ -622,6 +740,10 @@ def _write_seed(path: Path, rows: str, version: str, day: date, trained_from: st
     end = io.StringIO()
     csv.writer(end, lineterminator="").writerow([version, day, trained_from])
     text = header + "".join(f"{row},{end.getvalue()}\n" for row in rows.splitlines())
+    _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

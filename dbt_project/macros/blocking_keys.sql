@@ -17,3 +17,20 @@
         {{ key }} is not null{{ ' and length(first_name) > 1' if key == 'first_name' }}{{ ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+{#- The bit that says that a pair is named by this rule. -#}
+{% macro rule_bit(rule) -%}
+    {{ 2 ** (var('identity_blocking_rules') | map(attribute='name') | list).index(rule.name) }}
+{%- endmacro %}
+
+{#- The records that a blocking rule can tell of, with its keys. -#}
+{% macro keyed(profiles, rule) -%}
+    select record_no, {{ numbered(rule['keys']) }}
+    from {{ profiles }}
+    where {{ all_known(rule['keys']) }}
+{%- endmacro %}
+
+{#- More records than this in a block are not compared. -#}
+{% macro block_cap(rule) -%}
+    {{ rule.cap or var('identity_block_cap') }}
+{%- endmacro %}

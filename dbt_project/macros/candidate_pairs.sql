@@ -3,99 +3,90 @@ Pairs (a, b, rule_bits) of records that agree in all keys of a blocking rule. Wi
 pairs with a record of `dirty`.
 -#}
 {% macro candidate_pairs(profiles, dirty, some) -%}
-with profiles as (
+with dirty as (
 
     select *
     from {{ profiles }}
-
-),
-
-dirty as (
-
-    select record_no
-    from {{ dirty }}
+    where record_no in (select record_no from {{ dirty }})
 
 ),
 
 {% for rule in var('identity_blocking_rules') -%}
-{% set keys = key_names(rule['keys']) -%}
-{{ rule.name }}_all as (
+{% set keys = key_names(rule['keys']) | join(', ') -%}
+{{ rule.name }} as (
 
+    {% if some and rule.against is not defined -%}
+    -- of the blocks that hold a dirty record
+    select members.*
+    from ({{ keyed(profiles, rule) }}) as members
+    semi join ({{ keyed('dirty', rule) }}) as dirty_keys using ({{ keys }})
+    {%- else -%}
     select
         record_no,
         {{ numbered(rule['keys']) }}
         {%- if rule.against is defined %},
         {{ numbered(rule.against, 'against') }}
         {%- endif %}
-    from profiles
+    from {{ profiles }}
     where {{ all_known(rule['keys']) }}
-
-),
-
-{{ rule.name }}_dirty as (
-
-    select *
-    from {{ rule.name }}_all
-    {{ 'where record_no in (select record_no from dirty)' if some }}
-
-),
-
-{% if rule.against is not defined -%}
-{{ rule.name }}_keys as (
-
-    -- of the blocks that hold a dirty record
-    select members.*
-    from {{ rule.name }}_all as members
-    {% if some -%}
-    semi join {{ rule.name }}_dirty as dirty_members
-        on {{ same_key('members', 'dirty_members', keys) }}
     {%- endif %}
 
 ),
 
+{% if rule.against is not defined -%}
 {{ rule.name }}_blocks as (
 
-    select {{ keys | join(', ') }}
-    from {{ rule.name }}_keys
-    group by {{ keys | join(', ') }}
-    having count(*) between 2 and {{ var('identity_block_cap') }}
-
-),
-
-{{ rule.name }}_pairs as (
-
-    select
-        least(one.record_no, other.record_no) as a,
-        greatest(one.record_no, other.record_no) as b
-    from {{ rule.name }}_dirty as one
-    inner join {{ rule.name }}_blocks as blocks on {{ same_key('one', 'blocks', keys) }}
-    inner join {{ rule.name }}_keys as other on {{ same_key('one', 'other', keys) }}
-    where one.record_no {{ '<>' if some else '<' }} other.record_no
-
-),
-
-{% else -%}
-{{ rule.name }}_pairs as (
-
-    select
-        least(one.record_no, other.record_no) as a,
-        greatest(one.record_no, other.record_no) as b
-    from {{ rule.name }}_dirty as one
-    inner join {{ rule.name }}_all as other
-        on {% for key in keys -%}
-            one.{{ key }} = other.{{ key | replace('key', 'against') }}{{ ' and ' if not loop.last }}
-        {%- endfor %}
-    where one.record_no <> other.record_no
+    -- each named by its smallest record
+    select {{ keys }}, min(record_no) as block_no
+    from {{ rule.name }}
+    group by {{ keys }}
+    having count(*) between 2 and {{ block_cap(rule) }}
 
 ),
 
 {% endif -%}
 {% endfor -%}
+members as (
+
+    {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
+    select {{ rule_bit(rule) }} as rule_bit, blocks.block_no, members.record_no
+    from {{ rule.name }} as members
+    inner join {{ rule.name }}_blocks as blocks
+        using ({{ key_names(rule['keys']) | join(', ') }})
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
 pairs as (
 
-    {% for rule in var('identity_blocking_rules') -%}
-    select a, b, {{ 2 ** loop.index0 }} as rule_bit from {{ rule.name }}_pairs
-    {% if not loop.last %}union all{% endif %}
+    select one.record_no as a, other.record_no as b, one.rule_bit
+    from members as one
+    inner join members as other
+        on one.rule_bit = other.rule_bit and one.block_no = other.block_no
+    where
+        one.record_no < other.record_no
+        {% if some -%}
+        and (
+            one.record_no in (select record_no from dirty)
+            or other.record_no in (select record_no from dirty)
+        )
+        {% endif %}
+    {% for rule in var('identity_blocking_rules') if rule.against is defined -%}
+    union all
+    select
+        least(one.record_no, other.record_no) as a,
+        greatest(one.record_no, other.record_no) as b,
+        {{ rule_bit(rule) }} as rule_bit
+    from {{ rule.name }} as one
+    inner join {{ rule.name }} as other
+        on {% for key in key_names(rule['keys']) -%}
+            one.{{ key }} = other.{{ key | replace('key', 'against') }}{{ ' and ' if not loop.last }}
+        {%- endfor %}
+    where
+        one.record_no <> other.record_no
+        {% if some -%}
+        and one.record_no in (select record_no from dirty)
+        {% endif %}
     {% endfor %}
 )
 
@@ -110,28 +101,24 @@ group by a, b
 
 {#-
 Records (record_no) whose pairs are not as they were: the changed ones, and the members of a block
-that passed the cap, in either direction, because of them.
+that passed the cap, in either direction, because of them. None when all is built anew.
 -#}
-{% macro records_to_compare(changed, profiles, profiles_before) -%}
-{%- set cap = var('identity_block_cap') -%}
+{% macro records_to_compare(changed, profiles, some) -%}
+{%- if not some -%}
+select record_no from {{ changed }} where false
+{%- else -%}
 with changed as (
 
-    select record_no
+    select *
     from {{ changed }}
 
 ),
 
-profiles as (
+changed_profiles as (
 
     select *
     from {{ profiles }}
-
-),
-
-profiles_before as (
-
-    select *
-    from {{ profiles_before }}
+    where record_no in (select record_no from changed)
 
 ),
 
@@ -143,11 +130,11 @@ profiles_before as (
     select {{ keys | join(', ') }}, sum(moved) as moved
     from (
         select {{ numbered(rule['keys']) }}, 1 as moved
-        from profiles
-        where {{ all_known(rule['keys']) }} and record_no in (select record_no from changed)
+        from changed_profiles
+        where {{ all_known(rule['keys']) }}
         union all
         select {{ numbered(rule['keys']) }}, -1 as moved
-        from profiles_before
+        from changed
         where {{ all_known(rule['keys']) }}
     ) as moves
     group by {{ keys | join(', ') }}
@@ -155,23 +142,14 @@ profiles_before as (
 
 ),
 
-{{ rule.name }}_keys as (
-
-    select
-        record_no,
-        {{ numbered(rule['keys']) }}
-    from profiles
-    where {{ all_known(rule['keys']) }}
-
-),
-
 {{ rule.name }}_flipped as (
 
     -- a block that is compared from now on, or no longer
     select {{ qualified('blocks', keys) }}
-    from {{ rule.name }}_keys as blocks
+    from ({{ keyed(profiles, rule) }}) as blocks
     inner join {{ rule.name }}_moves as moves on {{ same_key('blocks', 'moves', keys) }}
     group by {{ qualified('blocks', keys) }}
+    {%- set cap = block_cap(rule) %}
     having (count(*) > {{ cap }}) <> (count(*) - max(moves.moved) > {{ cap }})
 
 ),
@@ -183,7 +161,7 @@ dirty as (
     {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
     union
     select members.record_no
-    from {{ rule.name }}_keys as members
+    from ({{ keyed(profiles, rule) }}) as members
     semi join {{ rule.name }}_flipped as blocks
         on {{ same_key('members', 'blocks', key_names(rule['keys'])) }}
     {% endfor %}
@@ -191,4 +169,5 @@ dirty as (
 
 select record_no
 from dirty
+{%- endif -%}
 {%- endmacro %}

@@ -36,23 +36,46 @@ adds them again. int_identity__built ends it.
 {%- endmacro %}
 
 
-{#- Records that are new, say something else or are gone; none when all is built anew. -#}
-{% macro changed_records(before, now) -%}
+{#-
+Records that are new, say something else or are gone, with what they said before as far as it
+decides whom they are compared with; none when all is built anew.
+-#}
+{% macro changed_records(before, identifiers, shared_values) -%}
+    {%- set said = [
+        'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street', 'house_number',
+        'postcode',
+    ] | join(', ') -%}
     {%- if before is none -%}
-    select record_no, false as is_gone from {{ now }} where false
+    select {{ record_number('record_key') }} as record_no, record_key, {{ said }}
+    from {{ identifiers }}
+    where false
     {%- else -%}
-    select
-        coalesce(now.record_no, before.record_no) as record_no,
-        now.record_no is null as is_gone
-    from {{ now }} as now
-    full outer join {{ before }} as before on now.record_no = before.record_no
-    where now.content_key is distinct from before.content_key
+    with now as (
+
+        {{ guarded_identifiers(identifiers, shared_values) }}
+
+    ),
+
+    changed as (
+
+        select
+            coalesce(now.record_no, before.record_no) as record_no,
+            coalesce(now.record_key, before.record_key) as record_key
+        from now
+        full outer join {{ before }} as before on now.record_no = before.record_no
+        where now.content_key is distinct from before.content_key
+
+    )
+
+    select changed.record_no, changed.record_key, {{ said }}
+    from changed
+    left join {{ before }} as before on changed.record_no = before.record_no
     {%- endif -%}
 {%- endmacro %}
 
 {% macro where_changed(changed) -%}
     {%- if is_incremental() -%}
-    where record_no in (select record_no from {{ changed }})
+    where record_key in (select record_key from {{ changed }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -79,8 +102,8 @@ adds them again. int_identity__built ends it.
     {%- for name in [
         'identity_comparisons', 'identity_blocking_rules', 'identity_block_cap',
         'identity_surnames_per_value', 'identity_tiers', 'identity_review_weight',
-        'identity_conflict_weight', 'identity_conflicts', 'identity_records_per_customer',
-        'identity_matches_per_record', 'identity_matches_per_household_pair',
+        'identity_conflict_weight', 'identity_conflicts', 'identity_lifelong',
+        'identity_records_per_customer',
     ] -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
@@ -89,7 +112,8 @@ adds them again. int_identity__built ends it.
 
 {% macro identity_seed_rows() -%}
     {% for seed in [
-        'identity_weights', 'identity_overrides', 'identity_term_frequencies', 'nicknames',
+        'identity_weights', 'identity_priors', 'identity_term_frequencies', 'identity_overrides',
+        'nicknames',
     ] -%}
     select '{{ seed }}' as seed, {{ row_text(ref(seed)) }} as row_text
     from {{ ref(seed) }}

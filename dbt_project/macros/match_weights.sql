@@ -66,18 +66,21 @@ each has a weight of its own: log2(p(same) / (p(stranger) + p(household))).
 
 
 {#- Candidates with their levels, the weights of these, and the match weight. -#}
-{% macro scored_pairs(candidates, profiles, weights) -%}
-with profiles as (
-
-    select *
-    from {{ profiles }}
-
-),
-
-candidates as (
+{% macro scored_pairs(candidates, profiles, weights, some) -%}
+with candidates as (
 
     select a, b, rule_bits
     from {{ candidates }}
+
+),
+
+profiles as (
+
+    select *
+    from {{ profiles }}
+    {% if some -%}
+    where record_no in (select a from candidates union all select b from candidates)
+    {%- endif %}
 
 ),
 

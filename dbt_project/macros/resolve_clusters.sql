@@ -1,140 +1,276 @@
-{#- Resolves the affected records, or all when all is built anew: see resolve_clusters. -#}
-{% macro resolve_affected(affected, profiles, scores, overrides) -%}
-    {%- if execute and flags.WHICH in ('build', 'run') -%}
-        {%- set some = ' where record_no in (select record_no from ' ~ affected ~ ')' -%}
-        {%- set inside = ' where a in (select record_no from ' ~ affected ~ ')'
-            ~ ' and b in (select record_no from ' ~ affected ~ ')' -%}
-        {%- do work_table(
-            'some_profiles', 'select * from ' ~ profiles ~ (some if is_incremental() else '')
-        ) -%}
-        {%- do work_table(
-            'some_scores', 'select * from ' ~ scores ~ (inside if is_incremental() else '')
-        ) -%}
-        {%- do resolve_clusters('some_scores', 'some_profiles', overrides) -%}
-    {%- endif -%}
-{%- endmacro %}
-
-
 {#-
-Writes the work table `resolved` (node, label, island): which records are one person. An island is
-all that pairs at or above the review weight connect: whatever is joined is joined inside of one,
-so that each can be resolved without the others.
+Writes the work tables of int_identity__clusters: `some_records` and `some_scores`, which are the
+affected ones, or all when all is built anew, and `resolved` (node, label, island): which of these
+records are one person. An island is all that pairs at or above the review weight connect: whatever
+is joined is joined inside of one, so that each can be resolved without the others.
 
 Strongest first: in each tier the pairs of clusters at or above its weight are joined, and a pair's
 weight is that of all that the two clusters' records show together, the best of each comparison. A
 join is not made when it would break a guard: two loyalty numbers, more records than a person can
-have, or two records that too little speaks for. Of such a component only the pairs that are each
-other's best are joined, and none when that is still not enough. Records without a name come last
-and join one cluster at most, so that a shared mailbox bridges nobody.
+have, two records that too little speaks for, or a contradiction that by itself makes two people of
+one home likelier than one person; in a birth date also of two that were never compared. Of such
+a component only the pairs that are each other's best are joined, and none when that is still not
+enough. In the weakest tier that goes for all components: weak links do not chain. Records without
+a name come last and join one cluster at most, so that a shared mailbox bridges nobody.
 
 Overrides come before all: always_link joins in spite of any guard, never_link is a guard.
--#}
-{% macro resolve_clusters(scores, profiles, overrides) -%}
-    {%- set weights = [] -%}
-    {%- set best = [] -%}
-    {%- for comparison in var('identity_comparisons') -%}
-        {%- for kind in ('weight', 'household') -%}
-            {%- set column = comparison.name ~ '_' ~ kind -%}
-            {%- do weights.append(column) -%}
-            {%- do best.append('max(' ~ column ~ ') as ' ~ column) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- do work_table('decided', '
-        select
-            ' ~ record_number("source_a || ':' || source_record_id_a") ~ ' as a,
-            ' ~ record_number("source_b || ':' || source_record_id_b") ~ " as b,
-            kind = 'never_link' as is_never
-        from " ~ overrides) -%}
-    {%- do work_table('priors', 'select prior_weight, household_prior_weight from '
-        ~ ref('int_identity__weights')) -%}
-    {%- do work_table('nameless', 'select record_no from ' ~ profiles
-        ~ ' where first_name is null and last_name is null') -%}
-    {%- do work_table('labels', 'select record_no as node, record_no as label from ' ~ profiles) -%}
-    {%- do work_table('loyalty', 'select record_no as label, loyalty_id from ' ~ profiles
-        ~ ' where loyalty_id is not null') -%}
-    {%- do work_table('pairs', '
-        select a, b, match_weight, false as is_never,
-            match_weight >= ' ~ var('identity_review_weight') ~ ' as can_join, ' ~ weights | join(', ') ~ '
-        from ' ~ scores ~ ' where not a_is_nameless and not b_is_nameless
-        union all
-        select least(a, b), greatest(a, b), -1000, true, false, '
-            ~ 'null, ' * (weights | length - 1) ~ 'null
-        from decided where is_never') -%}
 
-    {%- do work_table('joins', 'select a, b, 1000 as match_weight from decided where not is_never') -%}
-    {%- do connected_components('joins', 'joined') -%}
-    {%- do merge_clusters(weights, best) -%}
-    {%- for tier in var('identity_tiers') -%}
-        {%- set joins = 'select a, b, match_weight from pairs where can_join and match_weight >= ' ~ tier -%}
+Only islands are worked on in which something can still be joined.
+-#}
+{% macro resolve_clusters(affected, profiles, scores, weights, overrides) -%}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- set some = '(select record_no from ' ~ affected ~ ')' -%}
+        {%- do work_subset(
+            'some_records',
+            'record_no, record_key, source, source_record_id, loyalty_id, '
+                ~ lifelong_columns() | join(', '),
+            profiles,
+            'record_no in ' ~ some
+        ) -%}
+        {%- do work_subset(
+            'some_scores',
+            'a, b, a_is_nameless, b_is_nameless, rule, match_weight, '
+                ~ weight_columns() | join(', '),
+            scores,
+            'a in ' ~ some ~ ' and b in ' ~ some
+        ) -%}
+        {%- do work_table('decided', numbered_overrides(overrides)) -%}
+        {%- do work_table('joins', '
+            select a, b from some_scores where match_weight >= ' ~ var('identity_review_weight') ~ '
+            union all select a, b from decided where not is_never') -%}
+        {%- do connected_components('joins', 'islands') -%}
+        {%- do work_table('labels', open_records()) -%}
+        {%- do work_table('pairs', open_pairs()) -%}
+
+        {%- set joins = 'select a, b, 1000 as match_weight from decided where not is_never' -%}
         {%- if work_table('joins', joins) > 0 -%}
             {%- do connected_components('joins', 'joined') -%}
-            {%- if work_table('refused', refused_joins()) > 0 -%}
-                {%- do work_table('best_joins', each_others_best()) -%}
-                {%- do connected_components('best_joins', 'joined') -%}
-                {%- if work_table('refused', refused_joins()) > 0 -%}
-                    {%- do work_table('joins', '
-                        select a, b from best_joins
-                        inner join joined on best_joins.a = joined.node
-                        where joined.label not in (select label from refused)') -%}
-                    {%- do connected_components('joins', 'joined') -%}
-                {%- endif -%}
-            {%- endif -%}
-            {%- do merge_clusters(weights, best) -%}
+            {%- do merge_clusters(weights) -%}
         {%- endif -%}
-    {%- endfor -%}
-    {%- do attach_nameless(scores) -%}
+        {%- for tier in var('identity_tiers') -%}
+            {%- set joins = 'select a, b, match_weight from pairs where can_join' -%}
+            {%- if work_table('joins', joins ~ ' and match_weight >= ' ~ tier) > 0 -%}
+                {%- do connected_components('joins', 'joined') -%}
+                {%- set all = 'select distinct label from joined' -%}
+                {%- set refused = all if loop.last else refused_joins('joined', weights) -%}
+                {%- if work_table('refused', refused) > 0 -%}
+                    {%- do work_table('best_joins', each_others_best()) -%}
+                    {%- do connected_components('best_joins', 'best') -%}
+                    {%- do work_table('refused_again', refused_joins('best', weights)) -%}
+                    {%- do work_table('joined', '
+                        select node, label from joined
+                        where label not in (select label from refused)
+                        union all
+                        select node, label from best
+                        where label not in (select label from refused_again)') -%}
+                {%- endif -%}
+                {%- do merge_clusters(weights) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do attach_nameless() -%}
+    {%- endif -%}
 {%- endmacro %}
 
 
-{#- Components that break a guard, of the work tables joined, pairs, loyalty, labels. -#}
-{% macro refused_joins() -%}
+{#- The rows that a build of changes is about, or all of them, where they are. -#}
+{% macro work_subset(name, columns, relation, condition) -%}
+    {%- set rows = 'select ' ~ columns ~ ' from ' ~ relation -%}
+    {%- if is_incremental() -%}
+        {%- do work_table(name, rows ~ ' where ' ~ condition) -%}
+    {%- else -%}
+        {%- do run_query('create or replace temporary view ' ~ name ~ ' as ' ~ rows) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- What somebody decided about two records. -#}
+{% macro numbered_overrides(overrides) -%}
+    select
+        {{ record_number("source_a || ':' || source_record_id_a") }} as a,
+        {{ record_number("source_b || ':' || source_record_id_b") }} as b,
+        kind = 'never_link' as is_never
+    from {{ overrides }}
+{%- endmacro %}
+
+
+{#- The records of islands in which pairs may be joined, each a cluster of its own. -#}
+{% macro open_records() -%}
+    with open_islands as (
+
+        select islands.label
+        from some_scores
+        inner join islands on some_scores.a = islands.node
+        where
+            some_scores.match_weight >= {{ var('identity_tiers')[-1] }}
+            and not some_scores.a_is_nameless
+            and not some_scores.b_is_nameless
+        union
+        select islands.label
+        from decided
+        inner join islands on decided.a = islands.node
+        where not decided.is_never
+
+    )
+
+    select
+        islands.node,
+        islands.node as label,
+        islands.label as island,
+        some_records.loyalty_id,
+        {{ lifelong_columns('some_records') | join(', ') }}
+    from islands
+    inner join open_islands on islands.label = open_islands.label
+    inner join some_records on islands.node = some_records.record_no
+{%- endmacro %}
+
+
+{#- The pairs of these records, with what decides about a join. -#}
+{% macro open_pairs() -%}
+    with pairs as (
+
+        select
+            a, b, match_weight, false as is_never,
+            match_weight >= {{ var('identity_review_weight') }} as can_join,
+            {{ weight_columns() | join(', ') }}
+        from some_scores
+        where not a_is_nameless and not b_is_nameless
+        union all
+        select
+            least(a, b), greatest(a, b), -1000, true, false
+            {{ ', null' * weight_columns() | length }}
+        from decided
+        where is_never
+
+    )
+
+    select one.island, pairs.*
+    from pairs
+    inner join labels as one on pairs.a = one.node
+    inner join labels as other on pairs.b = other.node and one.island = other.island
+{%- endmacro %}
+
+
+{#- Components that break a guard, of clusters that are to be `joined`. -#}
+{% macro refused_joins(joined, weights) -%}
     select joined.label
-    from loyalty
-    inner join joined on loyalty.label = joined.node
+    from labels
+    inner join {{ joined }} as joined on labels.label = joined.node
     group by joined.label
-    having count(distinct loyalty.loyalty_id) > 1
+    having
+        min(labels.loyalty_id) <> max(labels.loyalty_id)
+        or count(*) > {{ var('identity_records_per_customer') }}
     union
     select one.label
     from pairs
-    inner join joined as one on pairs.a = one.node
-    inner join joined as other on pairs.b = other.node
+    inner join {{ joined }} as one on pairs.a = one.node
+    inner join {{ joined }} as other on pairs.b = other.node
+    cross join {{ weights }} as priors
     where
         one.label = other.label
         and (
             pairs.match_weight < {{ var('identity_conflict_weight') }}
             {% for comparison in var('identity_conflicts') -%}
-            or pairs.{{ comparison }}_weight < 0
+            or (
+                pairs.{{ comparison }}_weight < 0
+                and pairs.{{ comparison }}_household + priors.household_prior_weight < 0
+            )
             {% endfor -%}
         )
+    {% for name in var('identity_lifelong') -%}
+    {% set comparison = var('identity_comparisons') | selectattr('name', 'eq', name) | first -%}
     union
-    select joined.label
-    from labels
-    inner join joined on labels.label = joined.node
-    group by joined.label
-    having count(*) > {{ var('identity_records_per_customer') }}
+    select label
+    from ({{ contradictions(joined, comparison, weights) }}) as {{ name }}_contradictions
+    {% endfor -%}
 {%- endmacro %}
 
 
-{#- All joins of the components that break no guard; of the others, those of best pairs. -#}
-{% macro each_others_best() -%}
-    with marked as (
+{#-
+Components with two clusters that contradict each other in what never changes, whether a pair of
+their records was compared or not. As with pairs, what two clusters show is the best of it.
+-#}
+{% macro contradictions(joined, comparison, weights) -%}
+    {%- set columns = columns_of(comparison) -%}
+    with said as (
+
+        select distinct
+            joined.label as component, labels.label as cluster, {{ columns | join(', ') }}
+        from labels
+        inner join {{ joined }} as joined on labels.label = joined.node
+        where {{ columns | join(' is not null or ') }} is not null
+        -- what is refused for its size need not be looked at
+        qualify
+            count(*) over (partition by joined.label)
+            <= {{ var('identity_records_per_customer') }}
+
+    ),
+
+    compared as (
 
         select
-            joins.a,
-            joins.b,
-            joins.match_weight,
-            refused.label is not null as is_refused
+            a.component as label,
+            a.cluster as one,
+            b.cluster as other,
+            {{ agreement_level(comparison) }} as level_no
+        from said as a
+        inner join said as b on a.component = b.component and a.cluster < b.cluster
+
+    )
+
+    select compared.label
+    from compared
+    cross join {{ weights }} as weights
+    where compared.level_no is not null
+    group by compared.label, compared.one, compared.other
+    having
+        max({{ level_weight(comparison, 'compared.level_no') }}) < 0
+        and max(
+            {{ level_household_weight(comparison, 'compared.level_no') }}
+            + weights.household_prior_weight
+        ) < 0
+{%- endmacro %}
+
+
+{#- The columns of a record that a comparison looks at. -#}
+{% macro columns_of(comparison) -%}
+    {%- set columns = [] -%}
+    {%- for text in [comparison.known] + comparison.levels | map(attribute='when') | select | list -%}
+        {%- for column in modules.re.findall('\\b[ab]\\.(\\w+)', text) -%}
+            {%- if column not in columns -%}{%- do columns.append(column) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+{#- Those of all that never changes, of the table if one is named. -#}
+{% macro lifelong_columns(table=none) -%}
+    {%- set columns = [] -%}
+    {%- for comparison in var('identity_comparisons')
+        if comparison.name in var('identity_lifelong') -%}
+        {%- for column in columns_of(comparison) -%}
+            {%- do columns.append(table ~ '.' ~ column if table else column) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+
+{#- Of the components that break a guard, the joins that are the best of both sides. -#}
+{% macro each_others_best() -%}
+    with contested as (
+
+        select joins.a, joins.b, joins.match_weight
         from joins
         inner join joined on joins.a = joined.node
-        left join refused on joined.label = refused.label
+        inner join refused on joined.label = refused.label
 
     ),
 
     sides as (
 
-        select a as x, b as y, match_weight from marked where is_refused
+        select a as x, b as y, match_weight from contested
         union all
-        select b as x, a as y, match_weight from marked where is_refused
+        select b as x, a as y, match_weight from contested
 
     ),
 
@@ -146,84 +282,113 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
 
     )
 
-    select marked.a, marked.b, marked.match_weight
-    from marked
-    where not marked.is_refused
-    union all
-    select marked.a, marked.b, marked.match_weight
-    from marked
-    inner join favourites as one on marked.a = one.x and marked.b = one.y
-    inner join favourites as other on marked.b = other.x and marked.a = other.y
-    where marked.is_refused
+    select one.x as a, one.y as b
+    from favourites as one
+    inner join favourites as other on one.x = other.y and one.y = other.x
+    where one.x < one.y
 {%- endmacro %}
 
 
 {#- What was joined is one cluster from here on, and its pairs with another cluster are one pair. -#}
-{% macro merge_clusters(weights, best) -%}
+{% macro merge_clusters(weights) -%}
     {%- do work_table('labels', '
-        select labels.node, coalesce(joined.label, labels.label) as label
+        select
+            labels.node, coalesce(joined.label, labels.label) as label, labels.island,
+            labels.loyalty_id, ' ~ lifelong_columns('labels') | join(', ') ~ '
         from labels left join joined on labels.label = joined.node') -%}
-    {%- do work_table('loyalty', '
-        select coalesce(joined.label, loyalty.label) as label, loyalty.loyalty_id
-        from loyalty left join joined on loyalty.label = joined.node') -%}
-    {%- do work_table('pairs', '
-        with relabelled as (
-            select
-                coalesce(one.label, pairs.a) as one,
-                coalesce(other.label, pairs.b) as other,
-                pairs.is_never,
-                pairs.can_join,
-                ' ~ weights | join(', ') ~ '
-            from pairs
-            left join joined as one on pairs.a = one.node
-            left join joined as other on pairs.b = other.node
-        ),
-        pooled as (
-            select
-                least(one, other) as a,
-                greatest(one, other) as b,
-                bool_or(is_never) as is_never,
-                bool_or(can_join) as can_join,
-                ' ~ best | join(', ') ~ '
-            from relabelled
-            where one <> other
-            group by least(one, other), greatest(one, other)
-        )
+    {%- do work_table('pairs', pooled_pairs(weights)) -%}
+{%- endmacro %}
+
+{% macro pooled_pairs(weights) -%}
+    with relabelled as (
+
+        select
+            pairs.*,
+            coalesce(one.label, pairs.a) as one,
+            coalesce(other.label, pairs.b) as other
+        from pairs
+        left join joined as one on pairs.a = one.node
+        left join joined as other on pairs.b = other.node
+
+    ),
+
+    pooled as (
+
+        select
+            min(island) as island,
+            least(one, other) as a,
+            greatest(one, other) as b,
+            bool_or(is_never) as is_never,
+            bool_or(can_join) as can_join
+            {%- for column in weight_columns() %},
+            max({{ column }}) as {{ column }}
+            {%- endfor %}
+        from relabelled
+        where
+            one <> other
+            and island in (select island from relabelled where one <> other and can_join)
+        group by least(one, other), greatest(one, other)
+
+    ),
+
+    weighed as (
+
         select
             pooled.*,
-            case when pooled.is_never then -1000 else '
-            ~ match_weight('priors.prior_weight', 'priors.household_prior_weight')
-            ~ ' end as match_weight
-        from pooled cross join priors') -%}
+            case
+                when pooled.is_never then -1000
+                else {{ match_weight('priors.prior_weight', 'priors.household_prior_weight') }}
+            end as match_weight
+        from pooled
+        cross join {{ weights }} as priors
+
+    )
+
+    select *
+    from weighed
+    where
+        island in (
+            select island from weighed
+            where can_join and match_weight >= {{ var('identity_tiers')[-1] }}
+        )
+{%- endmacro %}
+
+
+{#- What two clusters' records show together is the best of each of these. -#}
+{% macro weight_columns() -%}
+    {%- set columns = [] -%}
+    {%- for comparison in var('identity_comparisons') -%}
+        {%- do columns.extend([comparison.name ~ '_weight', comparison.name ~ '_household']) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}
 
 
 {#- A nameless record joins the cluster most of whose records share what it has, or other nameless
     ones when there is none. -#}
-{% macro attach_nameless(scores) -%}
+{% macro attach_nameless() -%}
     {%- set least = var('identity_tiers')[-1] -%}
     {%- do work_table('attached', '
         with sides as (
-            select a as node, b as other, match_weight from ' ~ scores ~ '
-            where a_is_nameless and not b_is_nameless
+            select a as node, b as other, match_weight from some_scores
+            where a_is_nameless and not b_is_nameless and match_weight >= ' ~ least ~ '
             union all
-            select b as node, a as other, match_weight from ' ~ scores ~ '
-            where b_is_nameless and not a_is_nameless
+            select b as node, a as other, match_weight from some_scores
+            where b_is_nameless and not a_is_nameless and match_weight >= ' ~ least ~ '
         ),
         offers as (
             select
-                sides.node, labels.label,
+                sides.node, coalesce(labels.label, sides.other) as label,
                 count(*) as record_count, max(sides.match_weight) as match_weight
-            from sides inner join labels on sides.other = labels.node
-            where sides.match_weight >= ' ~ least ~ '
-            group by sides.node, labels.label
+            from sides left join labels on sides.other = labels.node
+            group by sides.node, coalesce(labels.label, sides.other)
         ),
         forbidden as (
-            select decided.a as node, labels.label from decided
-            inner join labels on decided.b = labels.node where decided.is_never
+            select decided.a as node, coalesce(labels.label, decided.b) as label from decided
+            left join labels on decided.b = labels.node where decided.is_never
             union all
-            select decided.b as node, labels.label from decided
-            inner join labels on decided.a = labels.node where decided.is_never
+            select decided.b as node, coalesce(labels.label, decided.a) as label from decided
+            left join labels on decided.a = labels.node where decided.is_never
         )
         select offers.node, offers.label
         from offers
@@ -234,21 +399,18 @@ Overrides come before all: always_link joins in spite of any guard, never_link i
             order by offers.record_count desc, offers.match_weight desc, offers.label
         ) = 1') -%}
     {%- do work_table('joins', '
-        select a, b from ' ~ scores ~ '
+        select a, b from some_scores
         where a_is_nameless and b_is_nameless and match_weight >= ' ~ least ~ '
         and a not in (select node from attached) and b not in (select node from attached)') -%}
     {%- do connected_components('joins', 'joined') -%}
-    {%- do work_table('joins', '
-        select a, b from ' ~ scores ~ ' where match_weight >= ' ~ var('identity_review_weight') ~ '
-        union all select a, b from decided where not is_never') -%}
-    {%- do connected_components('joins', 'islands') -%}
     {%- do work_table('resolved', '
         select
-            labels.node,
-            coalesce(attached.label, joined.label, labels.label) as label,
-            coalesce(islands.label, labels.node) as island
-        from labels
-        left join attached on labels.node = attached.node
-        left join joined on labels.node = joined.node
-        left join islands on labels.node = islands.node') -%}
+            some_records.record_no as node,
+            coalesce(attached.label, joined.label, labels.label, some_records.record_no) as label,
+            coalesce(islands.label, some_records.record_no) as island
+        from some_records
+        left join labels on some_records.record_no = labels.node
+        left join attached on some_records.record_no = attached.node
+        left join joined on some_records.record_no = joined.node
+        left join islands on some_records.record_no = islands.node') -%}
 {%- endmacro %}

@@ -7,6 +7,7 @@ of ids is `test_identity_ledger`, and how many people of the demo are found is `
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration import identity_review, settings
 from tests.tenant import Tenant
@@ -149,6 +151,10 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 HOME = {"street": "elm st", "house_number": "12", "postcode": "43201"}
 OTHER_HOME = {"street": "oak ave", "house_number": "7", "postcode": "10023"}
 HOTLINE = "+16145550137"
+# as unlike as any two: who is called nearly the same is one person where there are so few people
+SURNAMES = (
+    "ingram", "dalby", "fuchs", "quist", "moreau", "vance", "tully", "becker", "orwell", "szabo",
+)  # fmt: skip
 
 CASES: Mapping[str, tuple[Sequence[Row], Sequence[set[str]]]] = {
     "a nickname at the same address and phone": (
@@ -230,10 +236,44 @@ CASES: Mapping[str, tuple[Sequence[Row], Sequence[set[str]]]] = {
     ),
     "a number that ten surnames gave links nobody": (
         [
-            record(f"i{n}", first_name="ian", last_name=f"i{letter}ngram", phone=HOTLINE)
-            for n, letter in enumerate("abcdefghij")
+            record(f"i{n}", first_name="ian", last_name=last_name, phone=HOTLINE)
+            for n, last_name in enumerate(SURNAMES)
         ],
-        [{f"i{n}"} for n in range(10)],
+        [{f"i{n}"} for n in range(len(SURNAMES))],
+    ),
+    "a number that two surnames gave links them, when the first name agrees": (
+        [
+            record(f"l{n}", first_name="leo", last_name=last_name, phone="+16140000012")
+            for n, last_name in enumerate(SURNAMES[:2])
+        ],
+        [{"l0", "l1"}],
+    ),
+    "two birth dates that nothing compares, by way of a record without one": (
+        [
+            record(
+                "m1",
+                first_name="nora",
+                last_name="odell",
+                email="nora@example.com",
+                birth_date="1950-03-02",
+            ),
+            record(
+                "m2",
+                first_name="nora",
+                last_name="odell",
+                email="nora@example.com",
+                phone="+16140000013",
+            ),
+            record(
+                "m3",
+                first_name="norah",
+                last_name="odel",
+                phone="+16140000013",
+                birth_date="1985-11-23",
+            ),
+        ],
+        # a phone tells two of a home apart better than a mailbox does
+        [{"m1"}, {"m2", "m3"}],
     ),
     "a long way round: each record shares something with the next only": (
         [
@@ -264,6 +304,35 @@ def test_who_is_one_person_and_who_is_not(identity: Identity) -> None:
     identity.write(random.Random(7).sample(records, len(records)))
     identity.build("--full-refresh")
     assert identity.state() == state
+
+
+def test_weak_links_do_not_chain(identity: Identity) -> None:
+    """Three of one name in one house, each with a mailbox of their own: not one person of three."""
+    identity.write(
+        record(f"n{n}", first_name="jo", last_name="nash", email=f"{name}@example.com", **HOME)
+        for n, name in enumerate(["first", "second", "third"])
+    )
+    found = identity.build("--full-refresh")
+    weights = [
+        weight
+        for (weight,) in identity.ask("select match_weight from identity.int_identity__scores")
+    ]
+    assert all(2 <= weight < 4 for weight in weights), weights
+    assert max(map(len, found)) == 2
+
+
+def test_a_disagreement_parts_people_only_where_homes_have_several(identity: Identity) -> None:
+    """Twins there are one person whose name was typed badly, where nobody shares a home."""
+    twins = CASES["twins"][0]
+    identity.write(twins)
+    assert identity.build("--full-refresh") == {frozenset({"d1"}), frozenset({"d2"})}
+    prior = "update seeds.identity_priors set value = {} where prior = 'matches_per_household_pair'"
+    ((shipped,),) = identity.ask(
+        "select value from seeds.identity_priors where prior = 'matches_per_household_pair'"
+    )
+    identity.ask(prior.format(1000))
+    assert identity.build() == {frozenset({"d1", "d2"})}
+    identity.ask(prior.format(shipped))
 
 
 def _crowd(count: int, seed: int) -> list[Row]:
@@ -324,6 +393,19 @@ def test_a_build_that_was_not_finished_is_done_again(identity: Identity) -> None
     found = identity.state()
     identity.build("--full-refresh")
     assert found == identity.state()
+
+
+def test_every_rule_is_in_the_fingerprint() -> None:
+    """A rule that is not would change nothing until somebody rebuilds all."""
+    project = yaml.safe_load((settings.PROJECT_ROOT / "dbt_project.yml").read_text("utf-8"))
+    rules = {name for name in project["vars"] if name.startswith("identity_")}
+    macros = settings.PROJECT_ROOT / "dbt_project" / "macros" / "identity_builds.sql"
+    (digest,) = re.findall(
+        r"macro identity_settings_digest.*?endmacro", macros.read_text("utf-8"), re.DOTALL
+    )
+    told = set(re.findall(r"'(identity_\w+)'", digest))
+    # training makes weights, which are a seed
+    assert told == rules - {"identity_training"}
 
 
 def test_what_somebody_decided_wins(identity: Identity) -> None:

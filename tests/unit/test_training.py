@@ -49,12 +49,13 @@ from named
 BIRTH_DATES = "date '1950-01-01' + (person * 37)::integer"
 
 
-def learn(folder: Path, birth_date: str = BIRTH_DATES) -> training.Trained:
+def learn(folder: Path, birth_date: str = BIRTH_DATES, records: str = RECORDS) -> training.Trained:
     """Learn from the made records into a seed and reports below the folder."""
+    folder.mkdir(exist_ok=True)
     pytest.importorskip("splink", reason="Splink is not installed (extra train)")
     pytest.importorskip("vl_convert", reason="vl-convert is not installed (extra train)")
     with duckdb.connect() as connection:
-        connection.execute(RECORDS.format(birth_date=birth_date))
+        connection.execute(records.format(birth_date=birth_date))
         return training.learn(
             connection,
             training.load_plan(),
@@ -72,7 +73,7 @@ def test_the_plan_names_its_levels_once_and_ends_with_all_others() -> None:
     for comparison in plan.comparisons:
         assert comparison.levels[-1].when is None
         assert comparison.columns
-    assert set(plan.strangers) | set(plan.apart) <= {each.name for each in plan.comparisons}
+    assert set(plan.strangers) | set(plan.home_shares) <= {each.name for each in plan.comparisons}
 
 
 def test_a_level_after_all_others_is_refused(tmp_path: Path) -> None:
@@ -119,9 +120,42 @@ def test_what_agrees_more_often_in_one_person_weighs_more(tmp_path: Path) -> Non
         assert weight[name, "else"].match_weight < 0, name
     assert weight["first_name", "initial"].m_probability == pytest.approx(0.2, abs=0.05)
     assert weight["email", "exact"].m_probability == pytest.approx(6 / 7, abs=0.05)
-    homes, strangers = weight["birth_date", "exact"], weight["email", "exact"]
-    assert homes.home_probability is not None
-    assert strangers.u_probability < 0.001
+    assert weight["email", "exact"].u_probability < 0.001
+
+
+def test_priors_are_those_of_the_people_and_their_homes(tmp_path: Path) -> None:
+    """Two records a person, two people a home: of the six pairs of a home, two are one person."""
+    trained = learn(tmp_path)
+    assert trained.priors.matches_per_record == pytest.approx(1, abs=0.1)
+    assert trained.priors.matches_per_household_pair == pytest.approx(2 / 4, rel=0.2)
+    weight = {(each.comparison, each.level): each for each in trained.weights}
+    assert weight["last_name", "exact"].home_probability is None
+    # in how many of the four pairs of two people they are at no level of agreement: fewer than one
+    # thinks, because names differ in two letters, and birth dates in 37 days
+    for name, share in {"first_name": 440 / 600, "birth_date": 428 / 600, "email": 1}.items():
+        assert weight[name, "else"].home_probability == pytest.approx(share, abs=0.06), name
+    said = (tmp_path / "identity_priors.csv").read_text().splitlines()
+    assert said[0] == "prior,value"
+    assert said[1] == f"matches_per_record,{trained.priors.matches_per_record}"
+
+
+def test_where_nobody_shares_a_home_two_records_are_one_person_or_strangers(
+    tmp_path: Path,
+) -> None:
+    """Also where one person's records, typed badly, agree in the home and little else."""
+    alone = RECORDS.replace("n // 4 as home", "n // 2 as home")
+    mistyped = alone.replace("'p' || person || '@'", "'p' || n || '@'")
+    for number, records in enumerate((alone, mistyped)):
+        trained = learn(tmp_path / str(number), records=records)
+        assert trained.priors.matches_per_household_pair > 50, records
+
+
+def test_only_what_many_records_share_has_a_frequency(tmp_path: Path) -> None:
+    learn(tmp_path)
+    rows = (tmp_path / "identity_term_frequencies.csv").read_text().splitlines()[1:]
+    shares = {tuple(row.split(",")[:2]): float(row.split(",")[2]) for row in rows}
+    assert shares["postcode", "00000"] == pytest.approx(16 / 600, abs=0.001)
+    assert min(shares.values()) >= 10 / 600 - 1e-6
 
 
 @pytest.mark.slow

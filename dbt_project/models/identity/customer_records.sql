@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_contended(\"source || ':' || source_record_id\") }}"
+) }}
+-- depends_on: {{ ref('int_identity__contended_records') }}
+
 with history as (
 
     select
@@ -9,8 +17,7 @@ with history as (
         valid_from,
         valid_to
     from {{ ref('int_identity__assignment_history') }}
-    -- what two runs of one day assigned and took back was never so
-    where valid_to is null or valid_from < valid_to
+    {{ where_contended('record_key') }}
 
 )
 
@@ -28,3 +35,5 @@ select
     valid_from,
     valid_to
 from history
+-- what two runs of one day assigned and took back was never so
+where valid_to is null or valid_from < valid_to

@@ -27,12 +27,11 @@ known_customers as (
 
 ),
 
-records_before as (
+open_intervals as (
 
-    select customer_id, count(*) as record_count
+    select customer_id
     from {{ source('ledger', 'assignments') }}
     where valid_to is null
-    group by customer_id
 
 ),
 
@@ -62,6 +61,37 @@ assignments as (
 
 ),
 
+moved as (
+
+    select
+        customer_id,
+        previous_customer_id,
+        link_rule
+    from assignments
+    where is_changed
+
+),
+
+retired_today as (
+
+    select customers.customer_id
+    from customers
+    inner join known_customers on customers.customer_id = known_customers.customer_id
+    where customers.state = 'retired' and known_customers.state = 'live'
+
+),
+
+records_before as (
+
+    select customer_id, count(*) as record_count
+    from open_intervals
+    where
+        customer_id in (select moved.previous_customer_id from moved)
+        or customer_id in (select retired_today.customer_id from retired_today)
+    group by customer_id
+
+),
+
 overridden_customers as (
 
     select assignments.customer_id
@@ -82,8 +112,7 @@ flows as (
         customer_id,
         previous_customer_id,
         count(*) as record_count
-    from assignments
-    where is_changed
+    from moved
     group by customer_id, previous_customer_id
 
 ),
@@ -95,8 +124,8 @@ flow_rules as (
         customer_id,
         previous_customer_id,
         link_rule
-    from assignments
-    where is_changed and link_rule not in ('own_key', 'seen_in_facts')
+    from moved
+    where link_rule not in ('own_key', 'seen_in_facts')
     group by customer_id, previous_customer_id, link_rule
     qualify row_number() over (
         partition by customer_id, previous_customer_id
@@ -149,14 +178,6 @@ takers as (
 
 ),
 
-record_counts as (
-
-    select customer_id, count(*) as record_count
-    from assignments
-    group by customer_id
-
-),
-
 created as (
 
     -- of records that no customer had, whether new or back again
@@ -168,7 +189,12 @@ created as (
         'records: ' || cast(record_counts.record_count as string)
         || case when known_customers.customer_id is null then '' else ', returned' end as evidence,
         'new_data' as cause
-    from record_counts
+    from (
+        select customer_id, count(*) as record_count
+        from assignments
+        where previous_customer_id is null
+        group by customer_id
+    ) as record_counts
     left join known_customers on record_counts.customer_id = known_customers.customer_id
     left join takers on record_counts.customer_id = takers.customer_id
     where coalesce(known_customers.state, 'new') <> 'live' and takers.customer_id is null
@@ -184,11 +210,8 @@ retired as (
         cast(null as string) as rule,
         'records: 0 of ' || cast(records_before.record_count as string) as evidence,
         'new_data' as cause
-    from customers
-    inner join known_customers
-        on customers.customer_id = known_customers.customer_id and known_customers.state = 'live'
+    from retired_today as customers
     inner join records_before on customers.customer_id = records_before.customer_id
-    where customers.state = 'retired'
 
 ),
 

@@ -17,10 +17,7 @@ scores as (
 
 overrides as (
 
-    select
-        {{ record_number("source_a || ':' || source_record_id_a") }} as a,
-        {{ record_number("source_b || ':' || source_record_id_b") }} as b
-    from {{ ref('identity_overrides') }}
+    {{ numbered_overrides(ref('identity_overrides')) }}
 
 ),
 

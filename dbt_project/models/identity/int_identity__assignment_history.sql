@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ delete_contended('record_key') }}"
+) }}
+-- depends_on: {{ ref('int_identity__contended_records') }}
+
 with state as (
 
     select version, changed_at
@@ -17,6 +24,7 @@ assignments as (
         link_weight,
         first_seen_at
     from {{ ref('int_identity__assignments') }}
+    {{ where_contended('record_key') }}
 
 ),
 
@@ -34,66 +42,58 @@ intervals as (
         assigned_at,
         assigned_in
     from {{ source('ledger', 'assignments') }}
+    {{ where_contended('record_key') }}
 
 ),
 
-known_records as (
+ended_before as (
 
-    select record_key, count(*) as interval_count
+    select *
     from intervals
-    group by record_key
+    where valid_to is not null
 
 ),
 
-lasting as (
+records_with_past as (
+
+    select distinct record_key
+    from ended_before
+
+),
+
+open_until_now as (
 
     -- by whichever rule the record belongs to the customer today; since it was first seen, until
     -- it ever belonged to another
-    select
-        assignments.record_key,
-        assignments.source,
-        assignments.source_record_id,
-        assignments.customer_id,
-        assignments.link_rule,
-        assignments.link_weight,
-        case
-            when known_records.interval_count = 1
-                then least(assignments.first_seen_at, intervals.assigned_at)
-            else intervals.valid_from
-        end as valid_from,
-        intervals.valid_to,
-        intervals.assigned_at,
-        intervals.assigned_in
-    from intervals
-    inner join assignments
-        on
-            intervals.record_key = assignments.record_key
-            and intervals.customer_id = assignments.customer_id
-    inner join known_records on intervals.record_key = known_records.record_key
-    where intervals.valid_to is null
-
-),
-
-past as (
-
     select
         intervals.record_key,
         intervals.source,
         intervals.source_record_id,
         intervals.customer_id,
-        intervals.link_rule,
-        intervals.link_weight,
-        intervals.valid_from,
-        coalesce(intervals.valid_to, state.changed_at) as valid_to,
+        case
+            when assignments.record_key is null then intervals.link_rule
+            else assignments.link_rule
+        end as link_rule,
+        case
+            when assignments.record_key is null then intervals.link_weight
+            else assignments.link_weight
+        end as link_weight,
+        case
+            when assignments.record_key is not null and records_with_past.record_key is null
+                then least(assignments.first_seen_at, intervals.assigned_at)
+            else intervals.valid_from
+        end as valid_from,
+        case when assignments.record_key is null then state.changed_at end as valid_to,
         intervals.assigned_at,
         intervals.assigned_in
     from intervals
     cross join state
-    left join lasting
+    left join assignments
         on
-            intervals.record_key = lasting.record_key
-            and intervals.assigned_in = lasting.assigned_in
-    where intervals.valid_to is not null or lasting.record_key is null
+            intervals.record_key = assignments.record_key
+            and intervals.customer_id = assignments.customer_id
+    left join records_with_past on intervals.record_key = records_with_past.record_key
+    where intervals.valid_to is null
 
 ),
 
@@ -107,7 +107,8 @@ begun as (
         assignments.link_rule,
         assignments.link_weight,
         case
-            when known_records.record_key is null
+            when
+                assignments.previous_customer_id is null and records_with_past.record_key is null
                 then least(assignments.first_seen_at, state.changed_at)
             else state.changed_at
         end as valid_from,
@@ -116,13 +117,13 @@ begun as (
         state.version as assigned_in
     from assignments
     cross join state
-    left join known_records on assignments.record_key = known_records.record_key
+    left join records_with_past on assignments.record_key = records_with_past.record_key
     where assignments.customer_id is distinct from assignments.previous_customer_id
 
 )
 
-select * from past
+select * from ended_before
 union all
-select * from lasting
+select * from open_until_now
 union all
 select * from begun

@@ -1,23 +1,24 @@
-with records as (
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook=[
+        "{{ delete_contended('record_key') }}",
+        "{% if follows_ledger() %}
+            update {{ this }}
+            set previous_customer_id = customer_id, is_changed = false
+            where customer_id is distinct from previous_customer_id
+        {% endif %}",
+    ]
+) }}
+-- depends_on: {{ ref('int_identity__contended_records') }}
 
-    select
-        source || ':' || source_record_id as record_key,
-        source,
-        source_record_id,
-        is_listed,
-        first_seen_at
-    from {{ ref('int_identity__records') }}
+with members as (
 
-),
-
-clusters as (
-
-    select
-        record_key,
-        cluster_key,
-        link_rule,
-        link_weight
-    from {{ ref('int_identity__clusters') }}
+    {{ cluster_members(
+        ref('int_identity__records'),
+        ref('int_identity__clusters'),
+        where_contended("source || ':' || source_record_id")
+    ) }}
 
 ),
 
@@ -30,6 +31,7 @@ intervals as (
         assigned_in,
         valid_to
     from {{ source('ledger', 'assignments') }}
+    {{ where_contended('record_key') }}
 
 ),
 
@@ -37,24 +39,6 @@ known_customers as (
 
     select customer_id, created_at
     from {{ source('ledger', 'customers') }}
-
-),
-
-members as (
-
-    select
-        records.record_key,
-        records.source,
-        records.source_record_id,
-        records.first_seen_at,
-        -- what only facts name has nothing to be compared by
-        coalesce(clusters.cluster_key, records.record_key) as cluster_key,
-        coalesce(
-            clusters.link_rule, case when records.is_listed then 'own_key' else 'seen_in_facts' end
-        ) as link_rule,
-        clusters.link_weight
-    from records
-    left join clusters on records.record_key = clusters.record_key
 
 ),
 
@@ -178,6 +162,13 @@ kept as (
 
 ),
 
+lasting as (
+
+    -- customers of records that nothing is decided about
+    {{ lasting_customers('claims', source('ledger', 'assignments')) }}
+
+),
+
 former_claims as (
 
     -- of ids that no record here has now: their records were away, or with another customer
@@ -193,7 +184,10 @@ former_claims as (
     from claims
     left join choices on claims.customer_id = choices.customer_id
     left join kept on claims.cluster_key = kept.cluster_key
-    where choices.customer_id is null and kept.cluster_key is null
+    where
+        choices.customer_id is null
+        and kept.cluster_key is null
+        and claims.customer_id not in (select lasting.customer_id from lasting)
 
 ),
 

@@ -2,7 +2,8 @@
 
 with records as (
 
-    select count(*) as record_count
+    -- doublings, in whole steps: see the prior of int_identity__weights
+    select cast(floor({{ log2('greatest(count(*), 2)') }}) as integer) as record_doublings
     from {{ ref('int_identity__identifiers') }}
 
 ),
@@ -21,11 +22,10 @@ seeds as (
 )
 
 select
-    -- doubling of the records, in whole steps: see the prior of int_identity__weights
-    cast(floor({{ log2('greatest(records.record_count, 2)') }}) as integer) as record_doublings,
+    records.record_doublings,
     md5(
         '{{ identity_settings_digest() }}' || seeds.seed_digest
-        || cast(floor({{ log2('greatest(records.record_count, 2)') }}) as string)
+        || cast(records.record_doublings as string)
     ) as fingerprint
 from records
 cross join seeds

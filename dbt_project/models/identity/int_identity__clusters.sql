@@ -11,36 +11,37 @@
 -- depends_on: {{ ref('int_identity__scores') }}
 -- depends_on: {{ ref('int_identity__weights') }}
 -- depends_on: {{ ref('identity_overrides') }}
-{{ resolve_affected(
+{{ resolve_clusters(
     affected=ref('int_identity__affected_records'),
     profiles=ref('int_identity__profiles'),
     scores=ref('int_identity__scores'),
+    weights=ref('int_identity__weights'),
     overrides=ref('identity_overrides')
 ) }}
 
-with profiles as (
+with records as (
 
     select record_no, record_key, source, source_record_id
-    from some_profiles
+    from some_records
 
 ),
 
-scores as (
+resolved as (
 
-    select a, b, rule, match_weight
-    from some_scores
+    select node, label, island
+    from resolved
 
 ),
 
 clusters as (
 
     select
-        profiles.record_no,
-        profiles.record_key,
-        resolved.island,
-        min(profiles.record_key) over (partition by resolved.label) as cluster_key
-    from profiles
-    inner join resolved on profiles.record_no = resolved.node
+        resolved.label,
+        min(records.record_key) as cluster_key,
+        count(*) as record_count
+    from records
+    inner join resolved on records.record_no = resolved.node
+    group by resolved.label
 
 ),
 
@@ -51,10 +52,10 @@ links as (
         scores.b,
         scores.rule,
         scores.match_weight
-    from scores
-    inner join clusters as one on scores.a = one.record_no
-    inner join clusters as other on scores.b = other.record_no
-    where one.cluster_key = other.cluster_key
+    from some_scores as scores
+    inner join resolved as one on scores.a = one.node
+    inner join resolved as other on scores.b = other.node
+    where one.label = other.label
 
 ),
 
@@ -76,18 +77,19 @@ strongest as (
 )
 
 select
-    clusters.record_no,
-    clusters.record_key,
-    profiles.source,
-    profiles.source_record_id,
+    records.record_no,
+    records.record_key,
+    records.source,
+    records.source_record_id,
     clusters.cluster_key,
     case
         when strongest.rule is not null then strongest.rule
-        when count(*) over (partition by clusters.cluster_key) > 1 then 'override'
+        when clusters.record_count > 1 then 'override'
         else 'own_key'
     end as link_rule,
     strongest.match_weight as link_weight,
-    clusters.island
-from clusters
-inner join profiles on clusters.record_no = profiles.record_no
-left join strongest on clusters.record_no = strongest.record_no
+    resolved.island
+from records
+inner join resolved on records.record_no = resolved.node
+inner join clusters on resolved.label = clusters.label
+left join strongest on records.record_no = strongest.record_no

@@ -8,13 +8,14 @@
     {% endif %}"
 ) }}
 -- depends_on: {{ ref('int_identity__changed_records') }}
--- depends_on: {{ ref('int_identity__profiles_before') }}
 
 with guarded as (
 
-    select *
-    from {{ ref('int_identity__guarded') }}
-    {{ where_changed(ref('int_identity__changed_records')) }}
+    {{ guarded_identifiers(
+        ref('int_identity__identifiers'),
+        ref('int_identity__shared_values'),
+        where_changed(ref('int_identity__changed_records'))
+    ) }}
 
 ),
 

@@ -13,5 +13,6 @@
 {{ scored_pairs(
     candidates=ref('int_identity__candidates'),
     profiles=ref('int_identity__profiles'),
-    weights=ref('int_identity__weights')
+    weights=ref('int_identity__weights'),
+    some=is_incremental()
 ) }}

@@ -10,6 +10,16 @@ with trained as (
 
 ),
 
+priors as (
+
+    select
+        max(case when prior = 'matches_per_record' then value end) as matches_per_record,
+        max(case when prior = 'matches_per_household_pair' then value end)
+            as matches_per_household_pair
+    from {{ ref('identity_priors') }}
+
+),
+
 build as (
 
     select record_doublings
@@ -20,8 +30,9 @@ build as (
 select
     -- halving the chance each time the records double, in whole steps, so that a record more does
     -- not change the weight of every pair
-    max({{ log2(var('identity_matches_per_record')) }} - build.record_doublings) as prior_weight,
-    {{ log2(var('identity_matches_per_household_pair')) }} as household_prior_weight
+    max({{ log2('priors.matches_per_record') }} - build.record_doublings) as prior_weight,
+    max({{ log2('priors.matches_per_household_pair') }}) as household_prior_weight
     {{ weights_side_by_side() }}
 from trained
+cross join priors
 cross join build

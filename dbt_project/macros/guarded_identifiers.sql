@@ -1,0 +1,37 @@
+{#-
+Identifiers without the addresses and numbers that link nobody, numbered, and with a digest of all
+that a record says, to tell whether it has changed.
+-#}
+{% macro guarded_identifiers(identifiers, shared_values, where='') -%}
+    {%- set said = [
+        'loyalty_id', 'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street',
+        'house_number', 'unit', 'postcode', 'city', 'country',
+    ] -%}
+    {%- set digested = [] -%}
+    {%- for column in said -%}
+        {%- do digested.append('coalesce(cast(' ~ column ~ " as string), '~')") -%}
+    {%- endfor -%}
+    select
+        {{ record_number('record_key') }} as record_no,
+        record_key,
+        source,
+        source_record_id,
+        {{ said | join(', ') }},
+        md5({{ digested | join(" || '|' || ") }}) as content_key
+    from (
+        select
+            identifiers.record_key,
+            identifiers.source,
+            identifiers.source_record_id,
+            {% for column in said if column not in ('email', 'phone') -%}
+            identifiers.{{ column }},
+            {% endfor -%}
+            case when emails.contact_value is null then identifiers.email end as email,
+            case when phones.contact_value is null then identifiers.phone end as phone
+        from (select * from {{ identifiers }} {{ where }}) as identifiers
+        left join {{ shared_values }} as emails
+            on emails.kind = 'email' and identifiers.email = emails.contact_value
+        left join {{ shared_values }} as phones
+            on phones.kind = 'phone' and identifiers.phone = phones.contact_value
+    ) as guarded
+{%- endmacro %}
