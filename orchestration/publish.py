@@ -5,6 +5,7 @@ one: a generation is complete and flushed before the link `current` moves to it 
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,8 @@ from orchestration.raw import DAILY
 SCHEMA = "marts"
 DATABASE = "customer_insights.duckdb"
 TRUST = "mart_trust"
+FIGURES = "kpi_values"
+HISTORY = "kpi_history"
 ASSET_KEY = dg.AssetKey(["published", "current"])
 
 _TRUST_COLUMNS = {
@@ -209,7 +212,28 @@ def publish(
     except Exception:
         shutil.rmtree(work)
         raise
-    return generations.finish(work, published, name, keep)
+    target = generations.finish(work, published, name, keep)
+    _keep_figures(published)
+    return target
+
+
+def _keep_figures(published: Path) -> None:
+    """Copy the figures of each kept generation to where no generation is ever removed.
+
+    What was said on a day can so be read next to what is said of it today. Asks every kept
+    generation, so that one whose run was killed here is caught up with by the next.
+    """
+    for generation in generations.generations(published):
+        figures = published / "generations" / generation.name / "parquet" / f"{FIGURES}.parquet"
+        kept = published / HISTORY / f"as_of={generation.as_of}" / f"{generation.name}.parquet"
+        if figures.exists() and not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            fresh = kept.with_suffix(".unfinished")
+            fresh.unlink(missing_ok=True)
+            shutil.copy2(figures, fresh)
+            with fresh.open("rb") as file:
+                os.fsync(file.fileno())
+            fresh.replace(kept)
 
 
 def _copy_marts(

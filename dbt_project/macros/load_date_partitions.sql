@@ -1,19 +1,23 @@
-{% macro latest_by_load_date(feed, name, key, cursor=none) -%}
+{% macro latest_by_load_date(feed, name, key, cursor=none, mapped=()) -%}
     {%- if is_incremental() -%}
-        {{ latest_in_affected_load_dates(feed, name, key, cursor) }}
+        {{ latest_in_affected_load_dates(feed, name, key, cursor, mapped) }}
     {%- else -%}
         {{ latest_by_key(feed, key, cursor) }}
     {%- endif -%}
 {%- endmacro %}
 
 
-{% macro latest_in_affected_load_dates(feed, name, key, cursor) -%}
+{% macro latest_in_affected_load_dates(feed, name, key, cursor, mapped) -%}
+    {%- set names = [name] -%}
+    {%- for model in mapped -%}
+        {%- do names.append((model | replace('stg_', '', 1)) | replace('__', '.', 1)) -%}
+    {%- endfor -%}
     with arrivals as (
 
         select load_date, raw_version
         from {{ source('raw', 'feed_arrivals') }}
         where
-            feed = '{{ name }}'
+            feed in ({{ quoted_list(names) }})
             and load_date <= {{ as_of() }}
             and row_count > 0
 

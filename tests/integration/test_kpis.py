@@ -271,6 +271,48 @@ def test_waiting_tickets_weigh_in_the_median(published: Published) -> None:
             assert found == (pytest.approx(times[0]) if len(times) else None)
 
 
+def test_waiting_customers_weigh_in_the_days_to_the_second_purchase(published: Published) -> None:
+    """Rates as counted from the purchases, and Kaplan and Meier's median as scipy has it."""
+    cells = published.ask("""
+        select period_start, segment, second_purchase_days_p50,
+            list((within_days, observed_count, repeated_count) order by within_days)
+        from kpis.kpi_repeat
+        where period_grain = 'month' and segment_type in ('all', 'channel')
+        group by all
+    """)
+    assert len(cells) > 24
+    waiting_cells = 0
+    for month, segment, p50, windows in cells:
+        rows = published.ask(f"""
+            with bought as (
+                select customer_id, purchase_date, channel, is_first
+                from customers.purchases
+                where customer_id is not null and net_amount > 0
+            )
+            select
+                (min(later.purchase_date) - first.purchase_date),
+                date '2017-12-31' - first.purchase_date
+            from bought as first
+            left join bought as later
+                on first.customer_id = later.customer_id
+                and first.purchase_date < later.purchase_date
+            where first.is_first and date_trunc('month', first.purchase_date) = '{month}'
+                and '{segment}' in ('all', first.channel)
+            group by first.customer_id, first.purchase_date
+        """)
+        for days, observed, repeated in windows:
+            over = [back for back, seen in rows if seen >= days]
+            assert observed == len(over)
+            assert repeated == sum(back is not None and back <= days for back in over)
+        back = [days for days, _ in rows if days is not None]
+        waiting = [seen for days, seen in rows if days is None]
+        waiting_cells += bool(waiting)
+        curve = stats.ecdf(stats.CensoredData(back, right=waiting)).sf
+        times = curve.quantiles[curve.probabilities <= 0.5 + 1e-9]
+        assert p50 == (times[0] if len(times) else None), (month, segment)
+    assert waiting_cells > 12
+
+
 def test_planted_issues_are_flagged_and_hardly_anything_else(published: Published) -> None:
     flagged = published.ask(f"""
         select told.topic, min(topics.period_start) filter (topics.is_rising) - told.started_on

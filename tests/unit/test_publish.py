@@ -707,3 +707,23 @@ def test_nobody_can_write_into_a_publication(house: House) -> None:
     files = [path for path in house.publish().rglob("*") if path.is_file()]
     assert len(files) > len(PUBLISHED)
     assert [path for path in files if path.stat().st_mode & 0o222] == []
+
+
+def test_a_published_figure_can_be_read_after_its_generation_is_gone(house: House) -> None:
+    """Also one whose run was killed before its figures were put aside."""
+    figures = Mart("kpi_values", "kpis", "Figures.", {}, None, ())
+    house.change(
+        "create schema kpis", "create table kpis.kpi_values as select 'nps' as kpi, 1 as value"
+    )
+    killed = house.publish(marts=[figures], as_of=date(2024, 3, 10))
+    shutil.rmtree(house.published / "kpi_history")
+    for value in (2, 3):
+        house.change(f"update kpis.kpi_values set value = {value}")
+        house.publish(marts=[figures], keep=2 if value == 2 else 1)
+    assert not killed.exists()
+    assert len(house.generations()) == 1
+    with duckdb.connect() as reader:
+        assert reader.execute(
+            "select as_of, value from read_parquet(?) order by filename",
+            [str(house.published / "kpi_history" / "*" / "*.parquet")],
+        ).fetchall() == [(date(2024, 3, 10), 1), (AS_OF, 2), (AS_OF, 3)]

@@ -18,6 +18,17 @@ with retention_1m as (
 
 ),
 
+{% for days in [30, 60, 90, 365] -%}
+    repeat_{{ days }}d as (
+
+        select *
+        from {{ ref('kpi_repeat') }}
+        where within_days = {{ days }}
+
+    ),
+
+{% endfor -%}
+
 csat as (
 
     select *
@@ -78,6 +89,21 @@ kpis as (
     union all
     {{ kpi_rows('retention_1m', 'retention_1m_pct', 'retention_pct', 'cohort_size',
         'retention_low', 'retention_high') }}
+    union all
+    {{ kpi_rows('repeat_30d', 'repeat_30d_pct', 'repeat_pct', 'observed_count', 'repeat_low',
+        'repeat_high') }}
+    union all
+    {{ kpi_rows('repeat_60d', 'repeat_60d_pct', 'repeat_pct', 'observed_count', 'repeat_low',
+        'repeat_high') }}
+    union all
+    {{ kpi_rows('repeat_90d', 'repeat_90d_pct', 'repeat_pct', 'observed_count', 'repeat_low',
+        'repeat_high') }}
+    union all
+    {{ kpi_rows('repeat_365d', 'repeat_365d_pct', 'repeat_pct', 'observed_count', 'repeat_low',
+        'repeat_high') }}
+    union all
+    {{ kpi_rows('repeat_365d', 'second_purchase_days', 'second_purchase_days_p50',
+        'cohort_size') }}
     union all
     {{ kpi_rows(ref('kpi_nps'), 'nps', 'nps', 'response_count', 'nps_low', 'nps_high') }}
     union all

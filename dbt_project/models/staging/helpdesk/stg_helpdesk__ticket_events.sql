@@ -11,10 +11,13 @@
 with latest as (
 
     {{ latest_by_load_date(
-        source('helpdesk', 'ticket_events'),
+        with_mapped(source('helpdesk', 'ticket_events'), var('helpdesk_ticket_events_from'), [
+            'event_id', 'ticket_id', 'event_at', 'author_role', 'kind', 'is_public', 'value', 'text',
+        ]),
         name='helpdesk.ticket_events',
         key=['event_id'],
-        cursor='event_at'
+        cursor='event_at',
+        mapped=var('helpdesk_ticket_events_from')
     ) }}
 
 )

@@ -2,7 +2,14 @@
 
 with latest as (
 
-    {{ latest_by_key(source('helpdesk', 'tickets'), key=['ticket_id'], cursor='updated_at') }}
+    {{ latest_by_key(
+        with_mapped(source('helpdesk', 'tickets'), var('helpdesk_tickets_from'), [
+            'ticket_id', 'requester_email', 'requester_phone', 'account_id', 'channel', 'subject',
+            'topic', 'priority', 'status', 'created_at', 'solved_at', 'order_id', 'updated_at',
+        ]),
+        key=['ticket_id'],
+        cursor='updated_at'
+    ) }}
 
 ),
 
