@@ -141,10 +141,9 @@ def what_if(
         raise ReviewError(f"{changes_to} cannot be written: there is no such folder.")
     files = {WEIGHTS: weights, OVERRIDES: overrides}
     if weights is not None:
-        beside = {
-            name: weights.with_name(f"{name}.csv") for name in (training.PRIORS, training.TERMS)
-        }
-        files |= {name: path for name, path in beside.items() if path.is_file()}
+        for name in (training.PRIORS, training.TERMS):
+            beside = weights.with_name(f"{name}.csv")
+            files[name] = beside if beside.is_file() else None
     given = {name: path for name, path in files.items() if path is not None}
     with _rebuilt(where, variables or {}, given) as (connection, notes):
         difference = compare(connection, shown)
