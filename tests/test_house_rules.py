@@ -32,9 +32,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("raw",),  # with its gate, which runs inside the asset
     ("runs",),
     ("ledger",),
-    ("transform",),
-    ("publish", "explanation", "training"),
-    ("identity_review",),
+    ("transform", "training"),
+    ("publish", "explanation", "identity_review"),
     ("schedules",),
     ("definitions",),
     ("cli",),

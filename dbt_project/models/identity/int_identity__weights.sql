@@ -13,7 +13,8 @@ with trained as (
 priors as (
 
     select
-        max(case when learned.prior = 'matches_per_record' then learned.value end) as matches_per_record,
+        max(case when learned.prior = 'matches_per_record' then learned.value end)
+            as matches_per_record,
         max(case when learned.prior = 'matches_per_household_pair' then learned.value end)
             as matches_per_household_pair
     from {{ ref('identity_priors') }} as learned
