@@ -140,9 +140,10 @@ def what_if(
     if changes_to is not None and not changes_to.absolute().parent.is_dir():
         raise ReviewError(f"{changes_to} cannot be written: there is no such folder.")
     files = {WEIGHTS: weights, OVERRIDES: overrides}
-    for name in (training.PRIORS, training.TERMS) if weights else ():
-        beside = weights.with_name(f"{name}.csv")
-        files[name] = beside if beside.is_file() else None
+    if weights is not None:
+        for name in (training.PRIORS, training.TERMS):
+            beside = weights.with_name(f"{name}.csv")
+            files[name] = beside if beside.is_file() else None
     given = {name: path for name, path in files.items() if path is not None}
     with _rebuilt(where, variables or {}, given) as (connection, notes):
         difference = compare(connection, shown)
