@@ -47,7 +47,7 @@ _CREATE_BUILDS = (
 _DONE = ("success", "pass", "warn")
 _NO_OTHER_TESTS = ("--indirect-selection", "empty")
 _DAY = re.compile(r"\bas_of(_end)?\(|\bvar\(.as_of")
-_ONLY_LOAD_DATES = ("latest_by_key", "latest_in_affected_load_dates")
+_ONLY_LOAD_DATES = ("latest_by_key", "latest_in_affected_load_dates", "record_changes")
 """Macros that ask for the day only to pass over later load dates; arrivals up to it say as much."""
 
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml", "dbt_project/**/*")
