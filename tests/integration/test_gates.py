@@ -134,6 +134,7 @@ def test_a_bad_day_stops_at_its_gate(loaded: Tenant, name: str) -> None:
     assert loaded.marts() == good
 
 
+@pytest.mark.slow  # whole runs of a second home
 def test_after_the_fix_the_day_is_as_if_nothing_had_happened(
     loaded: Tenant, new_tenant: Callable[[str], Tenant]
 ) -> None:

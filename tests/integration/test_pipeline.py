@@ -79,6 +79,7 @@ def staging_line(text: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups()))
 
 
+@pytest.mark.slow  # whole runs of a second home
 def test_days_one_by_one_and_all_at_once_give_the_same_marts(
     loaded: Tenant, new_tenant: Callable[[str], Tenant]
 ) -> None:
@@ -111,6 +112,7 @@ def test_days_one_by_one_and_all_at_once_give_the_same_marts(
     ) == [("s9", 1)]
 
 
+@pytest.mark.slow  # whole runs of a second home
 def test_a_day_sent_again_replaces_that_day_and_nothing_else(
     loaded: Tenant, new_tenant: Callable[[str], Tenant]
 ) -> None:
