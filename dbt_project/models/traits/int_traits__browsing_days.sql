@@ -1,21 +1,15 @@
-with events as (
+with days as (
 
-    -- counted before anybody is looked up: the pages of a visit are many, its days few
     select
-        device_id,
         account_id,
         product_id,
         event_type,
-        {{ reporting_date('event_at') }} as event_date,
-        min(event_at) as first_event_at,
-        count(*) as event_count
-    from {{ ref('stg_web__events') }}
-    where
-        event_type is not null
-        and (device_id is not null or account_id is not null)
-        and not is_clock_skewed
-        and event_at < {{ as_of_end() }}
-    group by device_id, account_id, product_id, event_type, {{ reporting_date('event_at') }}
+        event_date,
+        event_count,
+        -- a device says whose the visit is only where nobody is signed in
+        case when account_id is null then device_id end as unsigned_device_id
+    from {{ ref('int_traits__web_days') }}
+    where event_date <= {{ as_of() }}
 
 ),
 
@@ -33,8 +27,7 @@ devices as (
 
     select
         device_id,
-        customer_id,
-        valid_from
+        customer_id
     from {{ ref('int_customers__device_owners') }}
     where not is_shared
 
@@ -42,20 +35,15 @@ devices as (
 
 resolved as (
 
-    -- who signed in is known; before that, a device tells only from its first login on
     select
         coalesce(accounts.customer_id, devices.customer_id) as customer_id,
-        events.event_date,
-        events.product_id,
-        events.event_type,
-        events.event_count
-    from events
-    left join accounts on events.account_id = accounts.account_id
-    left join devices
-        on
-            events.account_id is null
-            and events.device_id = devices.device_id
-            and events.first_event_at >= devices.valid_from
+        days.event_date,
+        days.product_id,
+        days.event_type,
+        days.event_count
+    from days
+    left join accounts on days.account_id = accounts.account_id
+    left join devices on days.unsigned_device_id = devices.device_id
 
 )
 

@@ -1,3 +1,11 @@
+{{ config(
+    materialized=kept_by_customer(),
+    incremental_strategy='delete+insert',
+    unique_key='customer_id',
+    on_schema_change='fail',
+    post_hook="delete from {{ this }} where category is null"
+) }}
+
 {%- set timeout = "interval '" ~ var("path_timeout_days") ~ "' day" -%}
 {%- set news = "interval '" ~ var("path_purchase_days") ~ "' day" -%}
 
@@ -11,6 +19,45 @@ with stages as (
         exit_evidence
     from {{ ref('path_stages') }}
     where half_life_days is not null
+
+),
+
+rules as (
+
+    select sum({{ row_hash(
+        ['stage', 'stage_rank', 'half_life_days', 'enter_evidence', 'exit_evidence']
+    ) }}) as content
+    from stages
+
+),
+
+contents as (
+
+    select
+        customer_id,
+        {{ content_of_rows(
+            ['category', 'stage', 'cause', 'is_gift', 'is_returned', 'began_at', 'happened_at',
+             'known_at', 'weight'],
+            [var('path_timeout_days'), var('path_purchase_days'), var('path_evidence_half_lives')]
+        ) }} as content
+    from {{ ref('int_traits__path_events') }}
+    group by customer_id
+
+),
+
+versions as (
+
+    select
+        contents.customer_id,
+        contents.content || ':' || cast(rules.content as string) as _version
+    from contents
+    cross join rules
+
+),
+
+changed as (
+
+    {{ changed_customers('versions') }}
 
 ),
 
@@ -37,6 +84,7 @@ events as (
             order by began_at, case when stage = 'purchase' then 1 else 0 end, happened_at, stage
         ) as previous_at
     from {{ ref('int_traits__path_events') }}
+    where customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -260,88 +308,114 @@ news as (
         ) as news_until_at
     from purchased
 
+),
+
+spans as (
+
+    select
+        customer_id,
+        category,
+        purchase_number,
+        pause_number,
+        kind,
+        start_cause,
+        end_cause,
+        has_own_events,
+        false as is_gift,
+        false as is_returned,
+        started_at,
+        ended_at,
+        known_at,
+        last_event_at,
+        evidence
+    from active
+    where started_at < ended_at
+    union all
+    select
+        customer_id,
+        category,
+        purchase_number,
+        pause_number,
+        kind,
+        start_cause,
+        end_cause,
+        has_own_events,
+        false as is_gift,
+        false as is_returned,
+        started_at,
+        ended_at,
+        known_at,
+        last_event_at,
+        evidence
+    from open_paths
+    union all
+    select
+        customer_id,
+        category,
+        purchase_number,
+        pause_number,
+        'purchase' as kind,
+        'purchase' as start_cause,
+        case when after_at = news_until_at then after_cause else 'elapsed' end as end_cause,
+        true as has_own_events,
+        is_gift,
+        is_returned,
+        purchased_at as started_at,
+        news_until_at as ended_at,
+        known_at,
+        purchased_at as last_event_at,
+        cast(1 as decimal(18, 9)) as evidence
+    from news
+    where purchased_at is not null
+    union all
+    select
+        customer_id,
+        category,
+        purchase_number,
+        pause_number,
+        'after_purchase' as kind,
+        start_cause,
+        'timeout' as end_cause,
+        true as has_own_events,
+        false as is_gift,
+        false as is_returned,
+        started_at,
+        least(
+            cast(last_event_at + {{ timeout }} as timestamp),
+            coalesce(next_purchase_at, last_event_at + {{ timeout }})
+        ) as ended_at,
+        known_at,
+        last_event_at,
+        cast(weight as decimal(18, 9)) as evidence
+    from news
+
 )
 
 select
     -- ids
-    customer_id,
-    category,
-    purchase_number,
-    pause_number,
+    changed.customer_id,
+    spans.category,
+    spans.purchase_number,
+    spans.pause_number,
 
     -- properties
-    kind,
-    start_cause,
-    end_cause,
-    has_own_events,
-    false as is_gift,
-    false as is_returned,
+    spans.kind,
+    spans.start_cause,
+    spans.end_cause,
+    spans.has_own_events,
+    spans.is_gift,
+    spans.is_returned,
 
     -- timestamps
-    started_at,
-    ended_at,
-    known_at,
-    last_event_at,
+    spans.started_at,
+    spans.ended_at,
+    spans.known_at,
+    spans.last_event_at,
 
     -- measures
-    evidence
-from active
-where started_at < ended_at
-union all
-select
-    customer_id,
-    category,
-    purchase_number,
-    pause_number,
-    kind,
-    start_cause,
-    end_cause,
-    has_own_events,
-    false as is_gift,
-    false as is_returned,
-    started_at,
-    ended_at,
-    known_at,
-    last_event_at,
-    evidence
-from open_paths
-union all
-select
-    customer_id,
-    category,
-    purchase_number,
-    pause_number,
-    'purchase' as kind,
-    'purchase' as start_cause,
-    case when after_at = news_until_at then after_cause else 'elapsed' end as end_cause,
-    true as has_own_events,
-    is_gift,
-    is_returned,
-    purchased_at as started_at,
-    news_until_at as ended_at,
-    known_at,
-    purchased_at as last_event_at,
-    cast(1 as decimal(18, 9)) as evidence
-from news
-where purchased_at is not null
-union all
-select
-    customer_id,
-    category,
-    purchase_number,
-    pause_number,
-    'after_purchase' as kind,
-    start_cause,
-    'timeout' as end_cause,
-    true as has_own_events,
-    false as is_gift,
-    false as is_returned,
-    started_at,
-    least(
-        cast(last_event_at + {{ timeout }} as timestamp),
-        coalesce(next_purchase_at, last_event_at + {{ timeout }})
-    ) as ended_at,
-    known_at,
-    last_event_at,
-    cast(weight as decimal(18, 9)) as evidence
-from news
+    spans.evidence,
+
+    -- lineage
+    changed._version
+from changed
+left join spans on changed.customer_id = spans.customer_id

@@ -1,3 +1,11 @@
+{{ config(
+    materialized=kept_by_customer(),
+    incremental_strategy='delete+insert',
+    unique_key='customer_id',
+    on_schema_change='fail',
+    post_hook="delete from {{ this }} where product_id is null"
+) }}
+
 with orders as (
 
     -- what was a gift tells of somebody else's taste
@@ -58,18 +66,141 @@ lines as (
 
 ),
 
-bought as (
+bought_lines as (
 
     select
         purchases.customer_id,
         lines.product_id,
-        purchases.purchase_date as acted_on,
-        min(purchases.purchased_at) as acted_at,
-        bool_and(lines.is_returned) as is_returned
+        purchases.purchase_date,
+        purchases.purchased_at,
+        lines.is_returned
     from lines
     inner join purchases on lines.purchase_id = purchases.purchase_id
     where lines.product_id is not null
-    group by purchases.customer_id, lines.product_id, purchases.purchase_date
+
+),
+
+looks as (
+
+    select
+        customer_id,
+        product_id,
+        event_date as acted_on,
+        {{ browse_weight('event_type') }} as weight
+    from {{ ref('int_traits__browsing_days') }}
+    where product_id is not null and {{ browse_weight('event_type') }} is not null
+
+),
+
+accounts as (
+
+    select
+        customer_id,
+        source_record_id as account_id
+    from {{ ref('customer_records') }}
+    where source = 'shop.accounts' and valid_to is null
+
+),
+
+ratings as (
+
+    select
+        accounts.customer_id,
+        reviews.product_id,
+        {{ reporting_date('reviews.reviewed_at') }} as acted_on,
+        reviews.stars
+    from {{ ref('stg_reviews__product_reviews') }} as reviews
+    inner join accounts on reviews.account_id = accounts.account_id
+    where
+        reviews.reviewed_at < {{ as_of_end() }}
+        and reviews.product_id is not null
+        and reviews.stars is not null
+
+),
+
+products as (
+
+    select
+        product_id,
+        valid_from,
+        valid_to,
+        _content
+    from {{ ref('int_traits__product_versions') }}
+
+),
+
+facts as (
+
+    select
+        customer_id,
+        product_id,
+        purchased_at as acted_at,
+        purchase_date as acted_on,
+        case when is_returned then -1 else 0 end as weight
+    from bought_lines
+    union all
+    select
+        customer_id,
+        product_id,
+        null as acted_at,
+        acted_on,
+        weight
+    from looks
+    union all
+    select
+        customer_id,
+        product_id,
+        null as acted_at,
+        acted_on,
+        1000 + stars as weight
+    from ratings
+
+),
+
+product_contents as (
+
+    select
+        product_id,
+        sum(_content) as content
+    from products
+    group by product_id
+
+),
+
+versions as (
+
+    -- what is known of the products is a part of it
+    select
+        facts.customer_id,
+        {{ content_of_rows(
+            ['facts.product_id', 'facts.acted_at', 'facts.acted_on', 'facts.weight',
+             'product_contents.content'],
+            [var('purchase_weight'), var('return_weight'), var('repeat_purchase_weight'),
+             var('review_star_weight')]
+        ) }} as _version
+    from facts
+    left join product_contents on facts.product_id = product_contents.product_id
+    group by facts.customer_id
+
+),
+
+changed as (
+
+    {{ changed_customers('versions') }}
+
+),
+
+bought as (
+
+    select
+        customer_id,
+        product_id,
+        purchase_date as acted_on,
+        min(purchased_at) as acted_at,
+        bool_and(is_returned) as is_returned
+    from bought_lines
+    where customer_id in (select changed.customer_id from changed)
+    group by customer_id, product_id, purchase_date
 
 ),
 
@@ -79,13 +210,11 @@ looked_at as (
     select
         customer_id,
         product_id,
-        event_date as acted_on,
-        max({{ browse_weight('event_type') }}) as weight
-    from {{ ref('int_traits__browsing_days') }}
-    where
-        product_id is not null
-        and {{ browse_weight('event_type') }} is not null
-    group by customer_id, product_id, event_date
+        acted_on,
+        max(weight) as weight
+    from looks
+    where customer_id in (select changed.customer_id from changed)
+    group by customer_id, product_id, acted_on
 
 ),
 
@@ -119,30 +248,16 @@ considered as (
 
 ),
 
-accounts as (
-
-    select
-        customer_id,
-        source_record_id as account_id
-    from {{ ref('customer_records') }}
-    where source = 'shop.accounts' and valid_to is null
-
-),
-
 reviewed as (
 
     select
-        accounts.customer_id,
-        reviews.product_id,
-        {{ reporting_date('reviews.reviewed_at') }} as acted_on,
-        max(reviews.stars) as stars
-    from {{ ref('stg_reviews__product_reviews') }} as reviews
-    inner join accounts on reviews.account_id = accounts.account_id
-    where
-        reviews.reviewed_at < {{ as_of_end() }}
-        and reviews.product_id is not null
-        and reviews.stars is not null
-    group by accounts.customer_id, reviews.product_id, {{ reporting_date('reviews.reviewed_at') }}
+        customer_id,
+        product_id,
+        acted_on,
+        max(stars) as stars
+    from ratings
+    where customer_id in (select changed.customer_id from changed)
+    group by customer_id, product_id, acted_on
 
 ),
 
@@ -187,35 +302,39 @@ acts as (
         (stars - 3) * {{ var('review_star_weight') }} as weight
     from reviewed
 
+),
+
+dated as (
+
+    select
+        acts.*,
+        products.valid_from as product_valid_from
+    from acts
+    inner join products
+        on
+            acts.product_id = products.product_id
+            and acts.acted_at >= products.valid_from
+            and (acts.acted_at < products.valid_to or products.valid_to is null)
+
 )
 
 select
     -- ids
-    acts.customer_id,
-    acts.product_id,
-    versions.valid_from as product_valid_from,
+    changed.customer_id,
+    dated.product_id,
+    dated.product_valid_from,
 
     -- properties
-    acts.kind,
-    acts.is_choice,
+    dated.kind,
+    dated.is_choice,
 
     -- timestamps
-    acts.acted_on,
+    dated.acted_on,
 
     -- measures
-    cast(
-        acts.weight * power(
-            0.5e0,
-            cast({{ days_between('acts.acted_on', as_of()) }} as double)
-            / case
-                when acts.kind = 'browse' then {{ var('browse_half_life_days') }}
-                else {{ var('purchase_half_life_days') }}
-            end
-        ) as decimal(18, 9)
-    ) as weight
-from acts
-inner join {{ ref('stg_catalogue__product_versions') }} as versions
-    on
-        acts.product_id = versions.product_id
-        and acts.acted_at >= versions.valid_from
-        and (acts.acted_at < versions.valid_to or versions.valid_to is null)
+    cast(dated.weight as decimal(18, 9)) as weight,
+
+    -- lineage
+    changed._version
+from changed
+left join dated on changed.customer_id = dated.customer_id

@@ -1,3 +1,11 @@
+{{ config(
+    materialized=kept_by_customer(),
+    incremental_strategy='delete+insert',
+    unique_key='customer_id',
+    on_schema_change='fail',
+    post_hook="delete from {{ this }} where channel is null"
+) }}
+
 with customers as (
 
     select
@@ -250,6 +258,61 @@ touches as (
 
 ),
 
+paths as (
+
+    -- what becomes of a path after a touch does not concern it
+    select
+        customer_id,
+        max(_version) as content
+    from {{ ref('int_traits__path_changes') }}
+    group by customer_id
+
+),
+
+zoned as (
+
+    select
+        customers.customer_id,
+        place_zones.time_zone
+    from customers
+    inner join place_zones
+        on
+            coalesce(customers.country, '{{ default_country() }}') = place_zones.country
+            and customers.region is not distinct from place_zones.region
+            and customers.postcode_area is not distinct from place_zones.postcode_area
+
+),
+
+contents as (
+
+    select
+        customer_id,
+        {{ content_of_rows(
+            ['direction', 'channel', 'hour_at', 'touch_count', 'response_count', 'tells_hour',
+             'is_browsing']
+        ) }} as content
+    from touches
+    group by customer_id
+
+),
+
+versions as (
+
+    select
+        contents.customer_id,
+        concat_ws(' ', contents.content, zoned.time_zone, paths.content) as _version
+    from contents
+    inner join zoned on contents.customer_id = zoned.customer_id
+    left join paths on contents.customer_id = paths.customer_id
+
+),
+
+changed as (
+
+    {{ changed_customers('versions') }}
+
+),
+
 moments as (
 
     -- in how many categories the customer enters and leaves a stage
@@ -258,15 +321,18 @@ moments as (
         changed_at as happened_at,
         to_stage as stage,
         1 as step
-    from {{ ref('path_transitions') }}
+    from {{ ref('int_traits__path_changes') }}
+    where customer_id in (select changed.customer_id from changed)
     union all
     select
         customer_id,
         changed_at as happened_at,
         from_stage as stage,
         -1 as step
-    from {{ ref('path_transitions') }}
-    where from_stage is not null
+    from {{ ref('int_traits__path_changes') }}
+    where
+        from_stage is not null
+        and customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -337,6 +403,7 @@ timeline as (
         tells_hour,
         is_browsing
     from touches
+    where customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -366,17 +433,12 @@ staged as (
         numbered.response_count,
         numbered.tells_hour,
         numbered.is_browsing,
-        place_zones.time_zone,
+        zoned.time_zone,
         max(numbered.stage) over (
             partition by numbered.customer_id, numbered.stage_number
         ) as stage
     from numbered
-    inner join customers on numbered.customer_id = customers.customer_id
-    inner join place_zones
-        on
-            coalesce(customers.country, '{{ default_country() }}') = place_zones.country
-            and customers.region is not distinct from place_zones.region
-            and customers.postcode_area is not distinct from place_zones.postcode_area
+    inner join zoned on numbered.customer_id = zoned.customer_id
 
 ),
 
@@ -412,25 +474,29 @@ local_touches as (
 
 select
     -- ids
-    customer_id,
-    channel,
+    changed.customer_id,
+    local_touches.channel,
 
     -- properties
-    direction,
-    stage,
-    is_browsing,
+    local_touches.direction,
+    local_touches.stage,
+    local_touches.is_browsing,
     case
-        when not tells_hour then null
-        when quarter_of_day = 0 then 'night'
-        when quarter_of_day = 1 then 'morning'
-        when quarter_of_day = 2 then 'afternoon'
-        else 'evening'
+        when not local_touches.tells_hour then null
+        when local_touches.quarter_of_day = 0 then 'night'
+        when local_touches.quarter_of_day = 1 then 'morning'
+        when local_touches.quarter_of_day = 2 then 'afternoon'
+        when local_touches.quarter_of_day = 3 then 'evening'
     end as daypart,
 
     -- timestamps
-    happened_at as hour_at,
+    local_touches.happened_at as hour_at,
 
     -- measures
-    touch_count,
-    response_count
-from local_touches
+    local_touches.touch_count,
+    local_touches.response_count,
+
+    -- lineage
+    changed._version
+from changed
+left join local_touches on changed.customer_id = local_touches.customer_id

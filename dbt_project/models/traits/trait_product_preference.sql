@@ -1,93 +1,31 @@
-{%- set dimensions = [
-    'category', 'brand', 'designer', 'price_band', 'color', 'material', 'size',
-] -%}
+with tastes as (
 
-with price_borders as (
-
-    -- cheap and dear are said within a category
+    -- faded since the day they were weighed on
     select
-        category,
-        percentile_cont({{ 1 / 3 }}) within group (order by list_price_amount) as low_until,
-        percentile_cont({{ 2 / 3 }}) within group (order by list_price_amount) as high_from
-    from {{ ref('stg_catalogue__products') }}
-    where category is not null and list_price_amount is not null
-    group by category
-
-),
-
-products as (
-
-    -- as they were: what was red when it was bought was bought red
-    select
-        versions.product_id,
-        versions.valid_from,
-        versions.category,
-        versions.brand,
-        versions.designer,
-        case
-            when versions.list_price_amount < price_borders.low_until then 'low'
-            when versions.list_price_amount >= price_borders.high_from then 'high'
-            when versions.list_price_amount is not null then 'middle'
-        end as price_band,
-        versions.color,
-        versions.material,
-        versions.size
-    from {{ ref('stg_catalogue__product_versions') }} as versions
-    left join price_borders on versions.category = price_borders.category
-    where versions.category is not null
-
-),
-
-interactions as (
-
-    select
-        interactions.customer_id,
-        products.category,
-        products.brand,
-        products.designer,
-        products.price_band,
-        products.color,
-        products.material,
-        products.size,
-        interactions.acted_on,
-        interactions.is_choice,
-        interactions.kind <> 'browse' as is_purchase,
-        interactions.weight
-    from {{ ref('int_traits__product_interactions') }} as interactions
-    inner join products
-        on
-            interactions.product_id = products.product_id
-            and interactions.product_valid_from = products.valid_from
-
-),
-
-{#- several things of one category in a basket are one decision -#}
-{%- set day_counts = [
-    'count(distinct case when is_choice then acted_on end)',
-    'count(distinct case when is_choice and is_purchase then acted_on end)',
-] -%}
-{%- set thing_counts = ['count_if(is_choice)', 'count_if(is_choice and is_purchase)'] %}
-
-valued as (
-
-    {% for dimension in dimensions %}
-        {% set counts = day_counts if dimension == 'category' else thing_counts %}
-        select
-            customer_id,
-            '{{ dimension }}' as dimension,
-            {{ dimension }} as value,
-            category,
-            {{ counts[0] }} as choice_count,
-            {{ counts[1] }} as bought_count,
-            min(acted_on) as first_acted_on,
-            sum(weight) as weight,
-            sum(case when is_purchase then weight else 0 end) as bought_weight,
-            max(acted_on) as last_acted_on
-        from interactions
-        where {{ dimension }} is not null
-        group by customer_id, {{ dimension }}, category
-        {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        customer_id,
+        dimension,
+        value,
+        choice_count,
+        bought_count,
+        thing_count,
+        bought_thing_count,
+        first_acted_on,
+        last_acted_on,
+        cast(
+            browsed_weight * power(
+                0.5e0,
+                cast({{ days_between('weighed_on', as_of()) }} as double)
+                / {{ var('browse_half_life_days') }}
+            ) as decimal(18, 9)
+        ) as browsed_weight,
+        cast(
+            bought_weight * power(
+                0.5e0,
+                cast({{ days_between('weighed_on', as_of()) }} as double)
+                / {{ var('purchase_half_life_days') }}
+            ) as decimal(18, 9)
+        ) as bought_weight
+    from {{ ref('int_traits__tastes') }}
 
 ),
 
@@ -95,21 +33,70 @@ category_totals as (
 
     select
         customer_id,
-        category,
-        count_if(is_choice) as choice_count,
-        count_if(is_choice and is_purchase) as bought_count,
-        sum(weight) as weight,
-        sum(case when is_purchase then weight else 0 end) as bought_weight
-    from interactions
-    group by customer_id, category
+        value as category,
+        thing_count as choice_count,
+        bought_thing_count as bought_count,
+        browsed_weight + bought_weight as weight,
+        bought_weight
+    from tastes
+    where dimension = 'category'
 
 ),
 
 category_sums as (
 
-    select category, sum(choice_count) as choice_count
+    select
+        category,
+        sum(choice_count) as choice_count
     from category_totals
     group by category
+
+),
+
+chosen as (
+
+    select
+        product_id,
+        product_valid_from,
+        count_if(is_choice) as choice_count
+    from {{ ref('int_traits__product_interactions') }}
+    group by product_id, product_valid_from
+
+),
+
+products as (
+
+    select
+        product_id,
+        valid_from,
+        category,
+        brand,
+        designer,
+        price_band,
+        color,
+        material,
+        size
+    from {{ ref('int_traits__product_versions') }}
+    where category is not null
+
+),
+
+sold as (
+
+    {% for dimension in ['brand', 'designer', 'price_band', 'color', 'material', 'size'] %}
+        select
+            '{{ dimension }}' as dimension,
+            products.{{ dimension }} as value,
+            products.category,
+            chosen.choice_count
+        from chosen
+        inner join products
+            on
+                chosen.product_id = products.product_id
+                and chosen.product_valid_from = products.valid_from
+        where products.{{ dimension }} is not null
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 
@@ -117,14 +104,14 @@ rates as (
 
     -- how often everybody chooses a value where the category offers it
     select
-        valued.dimension,
-        valued.value,
-        valued.category,
-        cast(sum(valued.choice_count) as double) / max(category_sums.choice_count) as usual_share
-    from valued
-    inner join category_sums on valued.category = category_sums.category
-    where valued.dimension <> 'category' and category_sums.choice_count > 0
-    group by valued.dimension, valued.value, valued.category
+        sold.dimension,
+        sold.value,
+        sold.category,
+        cast(sum(sold.choice_count) as double) / max(category_sums.choice_count) as usual_share
+    from sold
+    inner join category_sums on sold.category = category_sums.category
+    where category_sums.choice_count > 0
+    group by sold.dimension, sold.value, sold.category
 
 ),
 
@@ -134,15 +121,14 @@ observed as (
         customer_id,
         dimension,
         value,
-        sum(choice_count) as choice_count,
-        sum(bought_count) as bought_count,
-        sum(weight) as weight,
-        sum(bought_weight) as bought_weight,
-        min(first_acted_on) as first_acted_on,
-        max(last_acted_on) as last_acted_on
-    from valued
-    group by customer_id, dimension, value
-    having sum(choice_count) >= {{ var('preference_min_choices') }}
+        choice_count,
+        bought_count,
+        browsed_weight + bought_weight as weight,
+        bought_weight,
+        first_acted_on,
+        last_acted_on
+    from tastes
+    where choice_count >= {{ var('preference_min_choices') }}
 
 ),
 
@@ -152,9 +138,9 @@ customer_totals as (
         customer_id,
         sum(choice_count) as choice_count,
         sum(bought_count) as bought_count,
-        sum(weight) as weight,
+        sum(browsed_weight + bought_weight) as weight,
         sum(bought_weight) as bought_weight
-    from valued
+    from tastes
     where dimension = 'category'
     group by customer_id
 
@@ -172,18 +158,18 @@ category_rates as (
 
     -- each customer has one vote, or those who buy most would say what is usual
     select
-        valued.value,
+        tastes.value,
         cast(sum(
             cast(
-                cast(valued.choice_count as double) / customer_totals.choice_count
+                cast(tastes.choice_count as double) / customer_totals.choice_count
                 as decimal(18, 9)
             )
         ) as double) / max(voters.customer_count) as usual_share
-    from valued
-    inner join customer_totals on valued.customer_id = customer_totals.customer_id
+    from tastes
+    inner join customer_totals on tastes.customer_id = customer_totals.customer_id
     cross join voters
-    where valued.dimension = 'category' and customer_totals.choice_count > 0
-    group by valued.value
+    where tastes.dimension = 'category' and customer_totals.choice_count > 0
+    group by tastes.value
 
 ),
 
