@@ -10,14 +10,16 @@ with customers as (
 
 ),
 
-lines as (
+decisions as (
 
-    -- a product bought on a day, kept, and for oneself
+    -- what was bought, kept, and for oneself; several things of one category on a day are one
+    -- decision
     select
         interactions.customer_id,
         versions.category,
         interactions.acted_on,
-        interactions.acted_on > {{ recent_from }} as is_recent
+        interactions.acted_on > {{ recent_from }} as is_recent,
+        count(*) as line_count
     from {{ ref('int_traits__product_interactions') }} as interactions
     inner join {{ ref('stg_catalogue__product_versions') }} as versions
         on
@@ -28,20 +30,20 @@ lines as (
         and interactions.is_choice
         and interactions.acted_on > {{ prior_from }}
         and versions.category is not null
+    group by interactions.customer_id, versions.category, interactions.acted_on
 
 ),
 
 mixes as (
 
-    -- several things of one category on a day are one decision
     select
         customer_id,
         category,
-        count_if(is_recent) as recent_line_count,
-        count_if(not is_recent) as prior_line_count,
-        count(distinct case when is_recent then acted_on end) as recent_count,
-        count(distinct case when not is_recent then acted_on end) as prior_count
-    from lines
+        sum(case when is_recent then line_count else 0 end) as recent_line_count,
+        sum(case when not is_recent then line_count else 0 end) as prior_line_count,
+        count_if(is_recent) as recent_count,
+        count_if(not is_recent) as prior_count
+    from decisions
     group by customer_id, category
 
 ),
