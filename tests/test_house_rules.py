@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("feeds", "landed", "generations", "demo", "report", "event_storage", "calendar_seed"),
     ("reading",),
-    ("checks", "trust"),
+    ("checks", "check_sentences", "trust"),
     ("raw",),  # with its gate, which runs inside the asset
     ("runs",),
     ("ledger",),
