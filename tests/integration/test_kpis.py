@@ -491,7 +491,8 @@ def test_no_figure_is_nought_for_want_of_data(published: Published) -> None:
         published.ask("""
         select kpi, count(*)
         from kpis.kpi_values
-        where n = 0 and value is not null and unit in ('pct', 'points', 'score', 'minutes', 'hours', 'days')
+        where n = 0 and value is not null
+            and unit in ('pct', 'points', 'score', 'minutes', 'hours', 'days')
         group by kpi
     """)
         == []
