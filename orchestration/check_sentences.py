@@ -26,6 +26,12 @@ def sentence(node: Mapping[str, Any]) -> str | None:
             return f"No two rows have the same `{', '.join(columns)}`; none lacks `{required}`."
         case "holds":
             return f"`{_plain(given['condition'])}` holds of every row."
+        case "adds_up_to_all":
+            counts, keys = given["counts"], given.get("keys") or ["period_grain", "period_start"]
+            return (
+                f"`{', '.join(counts)}` of the segments of each type add up to those of `all`, "
+                f"by `{', '.join(keys)}`."
+            )
         case "not_null":
             return f"Every row has a {column}."
         case "accepted_values":
