@@ -151,7 +151,8 @@ def _write_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         create table identity.customer_records as
         select 'c-' || split_part(cluster_key, ':', 2) as customer_id,
             split_part(record_key, ':', 1) as source,
-            split_part(record_key, ':', 2) as source_record_id, link_rule, link_weight, timestamp '2024-03-01' as valid_from,
+            split_part(record_key, ':', 2) as source_record_id, link_rule, link_weight,
+            timestamp '2024-03-01' as valid_from,
             cast(null as timestamp) as valid_to
         from identity.int_identity__clusters
         union all
