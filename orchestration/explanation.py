@@ -286,9 +286,7 @@ class _Explanation:
     def _pairs(self, records: Iterable[Record]) -> list[Pair]:
         """Every compared pair with one of the records in it, strongest first."""
         names = [comparison["name"] for comparison in self._rules.comparisons]
-        columns = ", ".join(
-            f"scores.{name}_level, scores.{name}_weight, scores.{name}_household" for name in names
-        )
+        columns = ", ".join(map(_agreement_sql, self._rules.comparisons))
         rows = self._ask(
             f"""
             with asked as (
@@ -300,6 +298,7 @@ class _Explanation:
             from identity.int_identity__scores as scores
             inner join vault.int_identity__profiles as one on scores.a = one.record_no
             inner join vault.int_identity__profiles as other on scores.b = other.record_no
+            cross join identity.int_identity__weights as weights
             where scores.a in (from asked) or scores.b in (from asked)
             order by scores.match_weight desc, one.record_key, other.record_key
             """,
@@ -604,6 +603,25 @@ class _Explanation:
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, list(values)).fetchall()
+
+
+def _agreement_sql(comparison: Mapping[str, Any]) -> str:
+    """Level, weight against strangers and against a household, of rows of scores and weights.
+
+    As the macro agreement_columns: only a weight that hangs on how common a value is is kept.
+    """
+    name, levels = comparison["name"], comparison["levels"]
+
+    def of_level(kind: str) -> str:
+        whens = (
+            f"when {number} then weights.{name}_{each['level']}_{kind}"
+            for number, each in enumerate(levels)
+        )
+        return f"case scores.{name}_level {' '.join(whens)} end"
+
+    is_kept = any("term_frequency" in each for each in levels)
+    weight = f"scores.{name}_weight" if is_kept else of_level("weight")
+    return f"scores.{name}_level, {weight}, {of_level('household')}"
 
 
 def spanning_tree(pairs: Sequence[Pair]) -> list[Pair]:

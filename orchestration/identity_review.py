@@ -453,8 +453,7 @@ def _copy(where: Settings, scratch: Settings, inputs: Sequence[str]) -> None:
                 select clusters.record_key, clusters.cluster_key, records.customer_id
                 from identity.{CLUSTERS} as clusters
                 left join identity.customer_records as records
-                    on clusters.source = records.source
-                    and clusters.source_record_id = records.source_record_id
+                    on clusters.record_key = records.source || ':' || records.source_record_id
                     and records.valid_to is null
                 """
             )

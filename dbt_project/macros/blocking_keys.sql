@@ -18,11 +18,6 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- The bit that says that a pair is named by this rule. -#}
-{% macro rule_bit(rule) -%}
-    {{ 2 ** (var('identity_blocking_rules') | map(attribute='name') | list).index(rule.name) }}
-{%- endmacro %}
-
 {#- The records that a blocking rule can tell of, with its keys. -#}
 {% macro keyed(profiles, rule) -%}
     select record_no, {{ numbered(rule['keys']) }}

@@ -1,5 +1,5 @@
 {#-
-Pairs (a, b, rule_bits) of records that agree in all keys of a blocking rule. With `some`, only
+Pairs (a, b) of records that agree in all keys of a blocking rule. With `some`, only
 pairs with a record of `dirty`.
 -#}
 {% macro candidate_pairs(profiles, dirty, some) -%}
@@ -49,7 +49,7 @@ with dirty as (
 members as (
 
     {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
-    select {{ rule_bit(rule) }} as rule_bit, blocks.block_no, members.record_no
+    select {{ loop.index }} as rule_no, blocks.block_no, members.record_no
     from {{ rule.name }} as members
     inner join {{ rule.name }}_blocks as blocks
         using ({{ key_names(rule['keys']) | join(', ') }})
@@ -59,10 +59,10 @@ members as (
 
 pairs as (
 
-    select one.record_no as a, other.record_no as b, one.rule_bit
+    select one.record_no as a, other.record_no as b
     from members as one
     inner join members as other
-        on one.rule_bit = other.rule_bit and one.block_no = other.block_no
+        on one.rule_no = other.rule_no and one.block_no = other.block_no
     where
         one.record_no < other.record_no
         {% if some -%}
@@ -75,8 +75,7 @@ pairs as (
     union all
     select
         least(one.record_no, other.record_no) as a,
-        greatest(one.record_no, other.record_no) as b,
-        {{ rule_bit(rule) }} as rule_bit
+        greatest(one.record_no, other.record_no) as b
     from {{ rule.name }} as one
     inner join {{ rule.name }} as other
         on {% for key in key_names(rule['keys']) -%}
@@ -90,12 +89,8 @@ pairs as (
     {% endfor %}
 )
 
-select
-    a,
-    b,
-    cast(bit_or(rule_bit) as bigint) as rule_bits
+select distinct a, b
 from pairs
-group by a, b
 {%- endmacro %}
 
 

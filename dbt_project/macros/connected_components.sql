@@ -1,19 +1,19 @@
 {#-
-Writes the work table `labels` (node, label): the nodes of the work table `edges` (a, b), each with
+Makes `labels` (node, label): the nodes of the work table `edges` (a, b), each with
 a label that all nodes it is connected to share, and no other. Nodes without an edge are left out.
 
 Contraction, as in Bögeholz, Brand and Todor, In-database connected component analysis (2020):
 every node points to one of its neighbours or itself, the least in an order that changes from
 round to round, and what points to the same node becomes one node. Any shape, a long chain too,
 is done in a few rounds (a third of the nodes goes in each), while following links one by one
-would take as many as the chain is long. After the first, which does most, several rounds are one
-statement, because each statement costs more than they do. Ends as soon as no edge is left.
+would take as many as the chain is long. Several rounds are one statement, because each statement
+costs more than they do. Ends as soon as no edge is left.
 -#}
 {% macro connected_components(edges, labels) -%}
     {%- set now = namespace(edges=edges, left=1, rounds=0, sql='r0.label', joins='') -%}
+    {%- set rounds = rounds_at_once() -%}
     {%- for batch in range(50) if now.left > 0 -%}
         {%- set made = labels ~ '_' ~ batch -%}
-        {%- set rounds = 1 if loop.first else rounds_at_once() -%}
         {%- do work_table(made, contraction(now.edges, now.rounds, rounds)) -%}
         {%- if not loop.first -%}
             {#- where each node's label went in the rounds after its own -#}
@@ -26,7 +26,7 @@ statement, because each statement costs more than they do. Ends as soon as no ed
         {%- set now.edges = rest -%}
         {%- set now.rounds = now.rounds + rounds -%}
     {%- endfor -%}
-    {%- do work_table(
+    {%- do work_view(
         labels, 'select r0.node, ' ~ now.sql ~ ' as label from ' ~ labels ~ '_0 as r0' ~ now.joins
     ) -%}
 {%- endmacro %}
@@ -99,4 +99,10 @@ statement, because each statement costs more than they do. Ends as soon as no ed
     {%- do run_query('create or replace table ' ~ table ~ ' as ' ~ query) -%}
     {%- do run_query('create or replace temporary view ' ~ name ~ ' as select * from ' ~ table) -%}
     {{ return(run_query('select count(*) from ' ~ table).columns[0].values()[0]) }}
+{%- endmacro %}
+
+
+{#- A query with a name for as long as the model is built; nothing is written. -#}
+{% macro work_view(name, query) -%}
+    {%- do run_query('create or replace temporary view ' ~ name ~ ' as ' ~ query) -%}
 {%- endmacro %}

@@ -65,11 +65,40 @@ each has a weight of its own: log2(p(same) / (p(stranger) + p(household))).
 {%- endmacro %}
 
 
+{#-
+What int_identity__scores keeps of how two records agree: the levels, and what they weigh against
+strangers where that hangs on how common a value is. All else follows from the level.
+-#}
+{% macro agreement_columns() -%}
+    {%- set columns = [] -%}
+    {%- for comparison in var('identity_comparisons') -%}
+        {%- do columns.append(comparison.name ~ '_level') -%}
+        {%- if weighs_rarity(comparison) -%}
+            {%- do columns.append(comparison.name ~ '_weight') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+{% macro weighs_rarity(comparison) -%}
+    {{ return(comparison.levels | selectattr('term_frequency', 'defined') | list | length > 0) }}
+{%- endmacro %}
+
+{#- The weight against strangers of a row of int_identity__scores. -#}
+{% macro kept_weight(comparison, scores) -%}
+    {%- if weighs_rarity(comparison) -%}
+        {{ scores }}.{{ comparison.name }}_weight
+    {%- else -%}
+        {{ level_weight(comparison, scores ~ '.' ~ comparison.name ~ '_level') }}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- Candidates with their levels, the weights of these, and the match weight. -#}
 {% macro scored_pairs(candidates, profiles, weights, some) -%}
 with candidates as (
 
-    select a, b, rule_bits
+    select a, b
     from {{ candidates }}
 
 ),
@@ -89,9 +118,8 @@ compared as (
     select
         candidates.a,
         candidates.b,
-        candidates.rule_bits,
         {% for comparison in var('identity_comparisons') -%}
-        {{ agreement_level(comparison) }} as {{ comparison.name }}_level,
+        cast({{ agreement_level(comparison) }} as tinyint) as {{ comparison.name }}_level,
         {% for level in comparison.levels if level.term_frequency is defined -%}
         a.{{ level.term_frequency }}_share as a_{{ level.term_frequency }}_share,
         b.{{ level.term_frequency }}_share as b_{{ level.term_frequency }}_share,
@@ -125,7 +153,6 @@ select
     -- the two records
     a,
     b,
-    rule_bits,
     a_is_nameless,
     b_is_nameless,
     case
@@ -142,10 +169,8 @@ select
     end as rule,
 
     -- how they agree, and what that weighs
-    {% for comparison in var('identity_comparisons') -%}
-    {{ comparison.name }}_level,
-    {{ comparison.name }}_weight,
-    {{ comparison.name }}_household,
+    {% for column in agreement_columns() -%}
+    {{ column }},
     {% endfor -%}
     {{ match_weight('prior_weight', 'household_prior_weight') }} as match_weight
 from weighed

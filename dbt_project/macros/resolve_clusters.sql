@@ -22,15 +22,14 @@ Only islands are worked on in which something can still be joined.
         {%- set some = '(select record_no from ' ~ affected ~ ')' -%}
         {%- do work_subset(
             'some_records',
-            'record_no, record_key, source, source_record_id, loyalty_id, '
-                ~ lifelong_columns() | join(', '),
+            'record_no, record_key, loyalty_id, ' ~ lifelong_columns() | join(', '),
             profiles,
             'record_no in ' ~ some
         ) -%}
         {%- do work_subset(
             'some_scores',
             'a, b, a_is_nameless, b_is_nameless, rule, match_weight, '
-                ~ weight_columns() | join(', '),
+                ~ agreement_columns() | join(', '),
             scores,
             'a in ' ~ some ~ ' and b in ' ~ some
         ) -%}
@@ -39,35 +38,39 @@ Only islands are worked on in which something can still be joined.
             select a, b from some_scores where match_weight >= ' ~ var('identity_review_weight') ~ '
             union all select a, b from decided where not is_never') -%}
         {%- do connected_components('joins', 'islands') -%}
-        {%- do work_table('labels', open_records()) -%}
-        {%- do work_table('pairs', open_pairs()) -%}
+
+        {#- at first every record is a cluster, where it lies; only what the first joins leave open
+            is written out -#}
+        {%- do work_view('first_labels', first_labels()) -%}
+        {%- do work_view('first_pairs', first_pairs(weights)) -%}
+        {%- set now = namespace(labels='first_labels', pairs='first_pairs', moves=[]) -%}
 
         {%- set joins = 'select a, b, 1000 as match_weight from decided where not is_never' -%}
         {%- if work_table('joins', joins) > 0 -%}
-            {%- do connected_components('joins', 'joined') -%}
-            {%- do merge_clusters(weights) -%}
+            {%- do connected_components('joins', 'decided_moves') -%}
+            {%- do merge_clusters('decided_moves', now, weights) -%}
         {%- endif -%}
         {%- for tier in var('identity_tiers') -%}
-            {%- set joins = 'select a, b, match_weight from pairs where can_join' -%}
+            {%- set joins = 'select a, b, match_weight from ' ~ now.pairs ~ ' where can_join' -%}
             {%- if work_table('joins', joins ~ ' and match_weight >= ' ~ tier) > 0 -%}
+                {%- set moves = 'moves_' ~ loop.index -%}
                 {%- do connected_components('joins', 'joined') -%}
                 {%- set all = 'select distinct label from joined' -%}
-                {%- set refused = all if loop.last else refused_joins('joined', weights) -%}
-                {%- if work_table('refused', refused) > 0 -%}
-                    {%- do work_table('best_joins', each_others_best()) -%}
-                    {%- do connected_components('best_joins', 'best') -%}
-                    {%- do work_table('refused_again', refused_joins('best', weights)) -%}
-                    {%- do work_table('joined', '
-                        select node, label from joined
-                        where label not in (select label from refused)
-                        union all
-                        select node, label from best
-                        where label not in (select label from refused_again)') -%}
-                {%- endif -%}
-                {%- do merge_clusters(weights) -%}
+                {%- set refused = all if loop.last else refused_joins('joined', now, weights) -%}
+                {%- do work_table('refused', refused) -%}
+                {%- do work_table('best_joins', each_others_best()) -%}
+                {%- do connected_components('best_joins', 'best') -%}
+                {%- do work_table('refused_again', refused_joins('best', now, weights)) -%}
+                {%- do work_table(moves, '
+                    select node, label from joined
+                    where label not in (select label from refused)
+                    union all
+                    select node, label from best
+                    where label not in (select label from refused_again)') -%}
+                {%- do merge_clusters(moves, now, weights) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do attach_nameless() -%}
+        {%- do attach_nameless(now.moves) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -78,7 +81,7 @@ Only islands are worked on in which something can still be joined.
     {%- if is_incremental() -%}
         {%- do work_table(name, rows ~ ' where ' ~ condition) -%}
     {%- else -%}
-        {%- do run_query('create or replace temporary view ' ~ name ~ ' as ' ~ rows) -%}
+        {%- do work_view(name, rows) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -93,67 +96,40 @@ Only islands are worked on in which something can still be joined.
 {%- endmacro %}
 
 
-{#- The records of islands in which pairs may be joined, each a cluster of its own. -#}
-{% macro open_records() -%}
-    with open_islands as (
-
-        select islands.label
-        from some_scores
-        inner join islands on some_scores.a = islands.node
-        where
-            some_scores.match_weight >= {{ var('identity_tiers')[-1] }}
-            and not some_scores.a_is_nameless
-            and not some_scores.b_is_nameless
-        union
-        select islands.label
-        from decided
-        inner join islands on decided.a = islands.node
-        where not decided.is_never
-
-    )
-
+{#- Each record a cluster of its own. -#}
+{% macro first_labels() -%}
     select
-        islands.node,
-        islands.node as label,
-        islands.label as island,
-        some_records.loyalty_id,
-        {{ lifelong_columns('some_records') | join(', ') }}
-    from islands
-    inner join open_islands on islands.label = open_islands.label
-    inner join some_records on islands.node = some_records.record_no
+        record_no as node, record_no as label, loyalty_id, {{ lifelong_columns() | join(', ') }}
+    from some_records
 {%- endmacro %}
 
 
-{#- The pairs of these records, with what decides about a join. -#}
-{% macro open_pairs() -%}
-    with pairs as (
-
-        select
-            a, b, match_weight, false as is_never,
-            match_weight >= {{ var('identity_review_weight') }} as can_join,
-            {{ weight_columns() | join(', ') }}
-        from some_scores
-        where not a_is_nameless and not b_is_nameless
-        union all
-        select
-            least(a, b), greatest(a, b), -1000, true, false
-            {{ ', null' * weight_columns() | length }}
-        from decided
-        where is_never
-
-    )
-
-    select one.island, pairs.*
-    from pairs
-    inner join labels as one on pairs.a = one.node
-    inner join labels as other on pairs.b = other.node and one.island = other.island
+{#- The pairs of records with a name, with what decides about a join. -#}
+{% macro first_pairs(weights) -%}
+    select
+        scores.a, scores.b, scores.match_weight, false as is_never,
+        scores.match_weight >= {{ var('identity_review_weight') }} as can_join
+        {%- for comparison in var('identity_comparisons') %},
+        {{ kept_weight(comparison, 'scores') }} as {{ comparison.name }}_weight,
+        {{ level_household_weight(comparison, 'scores.' ~ comparison.name ~ '_level') }}
+            as {{ comparison.name }}_household
+        {%- endfor %}
+    from some_scores as scores
+    cross join {{ weights }} as weights
+    where not scores.a_is_nameless and not scores.b_is_nameless
+    union all
+    select
+        least(a, b), greatest(a, b), -1000, true, false
+        {{ ', null' * weight_columns() | length }}
+    from decided
+    where is_never
 {%- endmacro %}
 
 
 {#- Components that break a guard, of clusters that are to be `joined`. -#}
-{% macro refused_joins(joined, weights) -%}
+{% macro refused_joins(joined, now, weights) -%}
     select joined.label
-    from labels
+    from {{ now.labels }} as labels
     inner join {{ joined }} as joined on labels.label = joined.node
     group by joined.label
     having
@@ -161,7 +137,7 @@ Only islands are worked on in which something can still be joined.
         or count(*) > {{ var('identity_records_per_customer') }}
     union
     select one.label
-    from pairs
+    from {{ now.pairs }} as pairs
     inner join {{ joined }} as one on pairs.a = one.node
     inner join {{ joined }} as other on pairs.b = other.node
     cross join {{ weights }} as priors
@@ -180,7 +156,7 @@ Only islands are worked on in which something can still be joined.
     {% set comparison = var('identity_comparisons') | selectattr('name', 'eq', name) | first -%}
     union
     select label
-    from ({{ contradictions(joined, comparison, weights) }}) as {{ name }}_contradictions
+    from ({{ contradictions(joined, now.labels, comparison, weights) }}) as {{ name }}_contradictions
     {% endfor -%}
 {%- endmacro %}
 
@@ -189,13 +165,13 @@ Only islands are worked on in which something can still be joined.
 Components with two clusters that contradict each other in what never changes, whether a pair of
 their records was compared or not. As with pairs, what two clusters show is the best of it.
 -#}
-{% macro contradictions(joined, comparison, weights) -%}
+{% macro contradictions(joined, labels, comparison, weights) -%}
     {%- set columns = columns_of(comparison) -%}
     with said as (
 
         select distinct
             joined.label as component, labels.label as cluster, {{ columns | join(', ') }}
-        from labels
+        from {{ labels }} as labels
         inner join {{ joined }} as joined on labels.label = joined.node
         where {{ columns | join(' is not null or ') }} is not null
         -- what is refused for its size need not be looked at
@@ -289,45 +265,77 @@ their records was compared or not. As with pairs, what two clusters show is the 
 {%- endmacro %}
 
 
-{#- What was joined is one cluster from here on, and its pairs with another cluster are one pair. -#}
-{% macro merge_clusters(weights) -%}
+{#-
+What was joined is one cluster from here on, and its pairs with another cluster are one pair. Only
+islands are kept in which there is something left to join.
+-#}
+{% macro merge_clusters(moves, now, weights) -%}
+    {%- do work_table('left_over', left_over(moves, now)) -%}
+    {%- do work_table('pairs', pooled_pairs(now.pairs, weights)) -%}
     {%- do work_table('labels', '
         select
-            labels.node, coalesce(joined.label, labels.label) as label, labels.island,
-            labels.loyalty_id, ' ~ lifelong_columns('labels') | join(', ') ~ '
-        from labels left join joined on labels.label = joined.node') -%}
-    {%- do work_table('pairs', pooled_pairs(weights)) -%}
+            labels.node, left_over.label, left_over.island, labels.loyalty_id, '
+            ~ lifelong_columns('labels') | join(', ') ~ '
+        from ' ~ now.labels ~ ' as labels
+        inner join left_over on labels.label = left_over.node
+        where left_over.island in (select island from pairs)') -%}
+    {%- set now.labels = 'labels' -%}
+    {%- set now.pairs = 'pairs' -%}
+    {%- do now.moves.append(moves) -%}
 {%- endmacro %}
 
-{% macro pooled_pairs(weights) -%}
-    with relabelled as (
+{#- Where the clusters went, of the islands with two of them that could be joined. -#}
+{% macro left_over(moves, now) -%}
+    with clusters as (
 
-        select
-            pairs.*,
-            coalesce(one.label, pairs.a) as one,
-            coalesce(other.label, pairs.b) as other
-        from pairs
-        left join joined as one on pairs.a = one.node
-        left join joined as other on pairs.b = other.node
+        {% if now.pairs == 'first_pairs' -%}
+        select node, label as island from islands
+        {%- else -%}
+        select distinct label as node, island from labels
+        {%- endif %}
 
     ),
 
-    pooled as (
+    moved as (
+
+        select clusters.node, coalesce(moves.label, clusters.node) as label, clusters.island
+        from clusters
+        left join {{ moves }} as moves on clusters.node = moves.node
+
+    ),
+
+    open_islands as (
+
+        select distinct one.island
+        from {{ now.pairs }} as pairs
+        inner join moved as one on pairs.a = one.node
+        inner join moved as other on pairs.b = other.node
+        where pairs.can_join and one.label <> other.label
+
+    )
+
+    select moved.node, moved.label, moved.island
+    from moved
+    semi join open_islands on moved.island = open_islands.island
+{%- endmacro %}
+
+{% macro pooled_pairs(pairs, weights) -%}
+    with pooled as (
 
         select
-            min(island) as island,
-            least(one, other) as a,
-            greatest(one, other) as b,
-            bool_or(is_never) as is_never,
-            bool_or(can_join) as can_join
+            min(one.island) as island,
+            least(one.label, other.label) as a,
+            greatest(one.label, other.label) as b,
+            bool_or(pairs.is_never) as is_never,
+            bool_or(pairs.can_join) as can_join
             {%- for column in weight_columns() %},
-            max({{ column }}) as {{ column }}
+            max(pairs.{{ column }}) as {{ column }}
             {%- endfor %}
-        from relabelled
-        where
-            one <> other
-            and island in (select island from relabelled where one <> other and can_join)
-        group by least(one, other), greatest(one, other)
+        from {{ pairs }} as pairs
+        inner join left_over as one on pairs.a = one.node
+        inner join left_over as other on pairs.b = other.node
+        where one.island = other.island and one.label <> other.label
+        group by least(one.label, other.label), greatest(one.label, other.label)
 
     ),
 
@@ -363,11 +371,11 @@ their records was compared or not. As with pairs, what two clusters show is the 
     {{ return(columns) }}
 {%- endmacro %}
 
-
 {#- A nameless record joins the cluster most of whose records share what it has, or other nameless
     ones when there is none. -#}
-{% macro attach_nameless() -%}
+{% macro attach_nameless(moves) -%}
     {%- set least = var('identity_tiers')[-1] -%}
+    {%- do work_table('labels', named_labels(moves)) -%}
     {%- do work_table('attached', '
         with sides as (
             select a as node, b as other, match_weight from some_scores
@@ -406,11 +414,23 @@ their records was compared or not. As with pairs, what two clusters show is the 
     {%- do work_table('resolved', '
         select
             some_records.record_no as node,
-            coalesce(attached.label, joined.label, labels.label, some_records.record_no) as label,
+            coalesce(attached.label, joined.label, labels.label) as label,
             coalesce(islands.label, some_records.record_no) as island
         from some_records
-        left join labels on some_records.record_no = labels.node
+        inner join labels on some_records.record_no = labels.node
         left join attached on some_records.record_no = attached.node
         left join joined on some_records.record_no = joined.node
         left join islands on some_records.record_no = islands.node') -%}
+{%- endmacro %}
+
+{#- Where the tiers took each record, one after the other. -#}
+{% macro named_labels(moves) -%}
+    {%- set now = namespace(label='some_records.record_no', joins='') -%}
+    {%- for each in moves -%}
+        {%- set now.joins = now.joins ~ ' left join ' ~ each ~ ' on ' ~ now.label ~ ' = ' ~ each
+            ~ '.node' -%}
+        {%- set now.label = 'coalesce(' ~ each ~ '.label, ' ~ now.label ~ ')' -%}
+    {%- endfor -%}
+    select some_records.record_no as node, {{ now.label }} as label
+    from some_records {{ now.joins }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 -- two records that may never be one person, and are to be by way of others or directly
 with clusters as (
 
-    select source, source_record_id, cluster_key
+    select record_key, cluster_key
     from {{ ref('int_identity__clusters') }}
 
 )
@@ -13,7 +13,7 @@ select
     overrides.source_record_id_b
 from {{ ref('identity_overrides') }} as overrides
 inner join clusters as one
-    on overrides.source_a = one.source and overrides.source_record_id_a = one.source_record_id
+    on overrides.source_a || ':' || overrides.source_record_id_a = one.record_key
 inner join clusters as other
-    on overrides.source_b = other.source and overrides.source_record_id_b = other.source_record_id
+    on overrides.source_b || ':' || overrides.source_record_id_b = other.record_key
 where (overrides.kind = 'never_link') = (one.cluster_key = other.cluster_key)

@@ -149,8 +149,10 @@ def _write_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         """
         create table identity.customer_records as
-        select 'c-' || split_part(cluster_key, ':', 2) as customer_id, source, source_record_id,
-            link_rule, link_weight, timestamp '2024-03-01' as valid_from,
+        select 'c-' || split_part(cluster_key, ':', 2) as customer_id,
+            split_part(record_key, ':', 1) as source,
+            split_part(record_key, ':', 2) as source_record_id, link_rule, link_weight,
+            timestamp '2024-03-01' as valid_from,
             cast(null as timestamp) as valid_to
         from identity.int_identity__clusters
         union all
@@ -398,7 +400,7 @@ def test_the_weekly_review_finds_what_daily_runs_carried_wrong(resolved: Tenant)
     with duckdb.connect(str(resolved.home / "warehouse.duckdb")) as warehouse:
         warehouse.execute(
             "update identity.int_identity__clusters set cluster_key = record_key "
-            "where source_record_id = 'A1'"
+            "where split_part(record_key, ':', 2) = 'A1'"
         )
     held, figures, check = review(resolved)
     assert not held

@@ -21,7 +21,7 @@
 
 with records as (
 
-    select record_no, record_key, source, source_record_id
+    select record_no, record_key
     from some_records
 
 ),
@@ -59,28 +59,41 @@ links as (
 
 ),
 
+sides as (
+
+    select a as record_no, b as other, rule, match_weight from links
+    union all
+    select b as record_no, a as other, rule, match_weight from links
+
+),
+
+greatest_weights as (
+
+    select record_no, max(match_weight) as match_weight
+    from sides
+    group by record_no
+
+),
+
 strongest as (
 
+    -- of several as strong, the one with the smallest number
     select
-        record_no,
-        rule,
-        match_weight
-    from (
-        select a as record_no, b as other, rule, match_weight from links
-        union all
-        select b as record_no, a as other, rule, match_weight from links
-    ) as sides
-    qualify row_number() over (
-        partition by record_no order by match_weight desc, other asc
-    ) = 1
+        sides.record_no,
+        min_by(sides.rule, sides.other) as rule,
+        max(sides.match_weight) as match_weight
+    from sides
+    inner join greatest_weights
+        on
+            sides.record_no = greatest_weights.record_no
+            and sides.match_weight = greatest_weights.match_weight
+    group by sides.record_no
 
 )
 
 select
     records.record_no,
     records.record_key,
-    records.source,
-    records.source_record_id,
     clusters.cluster_key,
     case
         when strongest.rule is not null then strongest.rule
