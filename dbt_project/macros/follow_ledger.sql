@@ -119,3 +119,48 @@ With those that a build of this version that was not finished has decided alread
     ) as records
     left join {{ clusters }} as clusters on records.record_key = clusters.record_key
 {%- endmacro %}
+
+
+{#-
+Customers whose state can be another than it was: those that a contended record has or ever had, and
+those that lead to one of these.
+-#}
+{% macro touched_customers() -%}
+    select customer_id
+    from {{ ref('int_identity__assignments') }}
+    {{ where_contended('record_key') }}
+    union
+    select customer_id
+    from {{ source('ledger', 'assignments') }}
+    {{ where_contended('record_key') }}
+{%- endmacro %}
+
+{% macro where_touched(of='', word='where') -%}
+    {%- if follows_ledger() -%}
+    {{ word }} (
+        {{ of }}customer_id in ({{ touched_customers() }})
+        or {{ of }}customer_id in (
+            select customer_id
+            from {{ source('ledger', 'customers') }}
+            where successor_customer_id in ({{ touched_customers() }})
+        )
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro delete_touched() -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }} {{ where_touched() }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- What a build of this version that was not finished has added already; all if nothing is followed. -#}
+{% macro delete_version() -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    {%- if follows_ledger() %}
+    where ledger_version = (select version from {{ source('ledger', 'state') }})
+    {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

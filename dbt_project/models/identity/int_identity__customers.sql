@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_touched() }}"
+) }}
+-- depends_on: {{ ref('int_identity__contended_records') }}
+
 with state as (
 
     select changed_at
@@ -36,6 +44,7 @@ live as (
 
     select distinct customer_id
     from assignments
+    {{ where_touched() }}
 
 ),
 
@@ -52,6 +61,7 @@ ended as (
     from known_customers
     left join live on known_customers.customer_id = live.customer_id
     where live.customer_id is null
+    {{ where_touched('known_customers.', 'and') }}
 
 ),
 
@@ -84,6 +94,7 @@ heirs as (
         whereabouts.successor_customer_id,
         count(*) over (partition by whereabouts.customer_id) as heir_count
     from whereabouts
+    cross join state
     left join known_customers
         on whereabouts.successor_customer_id = known_customers.customer_id
     qualify row_number() over (
