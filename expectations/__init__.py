@@ -52,6 +52,7 @@ GATES: Mapping[str, Mapping[str, str]] = {
         "path_funnel": "Who has filled a cart buys more often than who looks around.",
         "trait_channel_preference": "No channel is the favourite of nearly everybody.",
         "trait_product_preference": "Preferring a value is the exception.",
+        "trait_category_shift": "Buying other categories than before is the exception.",
         "trait_seasonality": "No rhythm is that of nearly everybody.",
     },
     "kpis": {

@@ -24,6 +24,9 @@ MIN_NAMED_CHANNELS = 500
 MAX_CHANNEL_SHARE = 0.9
 # Preferring is the exception: most values are nobody's favourite.
 MAX_PREFERRED_SHARE = 0.5
+# When so many buy other categories than before, it is the catalogue that changed.
+MIN_JUDGED_MIXES = 500
+MAX_SHIFTED_SHARE = 0.2
 # A rhythm that everybody has is an artefact of how the tills deliver.
 MAX_RHYTHM_SHARE = 0.95
 
@@ -128,6 +131,22 @@ def suites(as_of: date, published: Mapping[str, int]) -> tuple[Suite, ...]:
                     """,
                     severity=gxe.FailureSeverity.WARNING,
                     description=f"at most {MAX_PREFERRED_SHARE:.0%} of values are preferred",
+                ),
+            ),
+        ),
+        Suite(
+            "traits",
+            "trait_category_shift",
+            (
+                gxe.UnexpectedRowsExpectation(
+                    unexpected_rows_query=f"""
+                        select avg(cast(has_shifted as integer)) as observed
+                        from {{batch}}
+                        where is_judged
+                        having count(*) >= {MIN_JUDGED_MIXES} and observed > {MAX_SHIFTED_SHARE}
+                    """,
+                    severity=gxe.FailureSeverity.WARNING,
+                    description=f"at most {MAX_SHIFTED_SHARE:.0%} buy other categories than before",
                 ),
             ),
         ),

@@ -22,7 +22,7 @@ import dagster as dg
 import duckdb
 import yaml
 
-from orchestration import ledger, runs, settings
+from orchestration import check_sentences, ledger, runs, settings
 from orchestration.progress import counted
 from orchestration.raw import DAILY, FEED_ARRIVALS
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -62,10 +62,16 @@ _VALUE = re.compile(r"""(?<!\w)(?:(['"]).*\1(?!\w)|['"].*|[-+]?\d[\d.e+-]{2,})""
 
 
 def load_manifest() -> dict[str, Any]:
-    """dbt's manifest, parsed anew only when a file it was made from has changed."""
+    """dbt's manifest, parsed anew only when a file it was made from has changed.
+
+    Each test in it says in words what it asks, where Dagster looks for the description of a check.
+    """
     if not _is_parsed():
         _manifest_object()
     manifest: dict[str, Any] = json.loads((TARGET / "manifest.json").read_text(encoding="utf-8"))
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and (said := check_sentences.sentence(node)):
+            node.setdefault("meta", {}).setdefault("description", said)
     return manifest
 
 

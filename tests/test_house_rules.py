@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("feeds", "landed", "generations", "demo", "report", "event_storage", "calendar_seed"),
     ("reading",),
-    ("checks", "trust"),
+    ("checks", "check_sentences", "trust"),
     ("raw",),  # with its gate, which runs inside the asset
     ("runs",),
     ("ledger",),
@@ -366,6 +366,29 @@ def kpis_are_in_the_catalogue(root: Path) -> list[str]:
     ]
 
 
+def kpis_are_explained(root: Path) -> list[str]:
+    """`docs/kpis.md` has a heading for every mart of the KPIs, and names every KPI."""
+    explained = root / "docs/kpis.md"
+    catalogue = root / "dbt_project/seeds/kpi_catalogue.csv"
+    if not explained.is_file() or not catalogue.is_file():
+        return []
+    text = explained.read_text(encoding="utf-8")
+    headings = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^#.*", text, re.MULTILINE))))
+    named = set(re.findall(r"`(\w+)`", text))
+    with catalogue.open(encoding="utf-8", newline="") as file:
+        kpis = [row["kpi"] for row in csv.DictReader(file)]
+    marts = [path.stem for path in _marts(root) if _station(path, root) == "kpis"]
+    return [
+        f"{_name(explained, root)}: no heading names the mart `{mart}`."
+        for mart in marts
+        if mart not in headings and mart != "kpi_values"
+    ] + [
+        f"{_name(explained, root)}: the kpi `{kpi}` of {_name(catalogue, root)} is not explained."
+        for kpi in kpis
+        if kpi not in named
+    ]
+
+
 # --- any file -------------------------------------------------------------------------------------
 
 
@@ -451,6 +474,10 @@ def test_traits_and_kpis_follow_their_recipe() -> None:
 
 def test_kpis_are_in_the_catalogue() -> None:
     _holds(kpis_are_in_the_catalogue)
+
+
+def test_kpis_are_explained() -> None:
+    _holds(kpis_are_explained)
 
 
 def test_nothing_ties_us_to_one_machine() -> None:
@@ -646,6 +673,23 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
             "dbt_project/seeds/kpi_catalogue.csv": "kpi,name\nnps,NPS\n",
         },
         "kpi `nps` is not in",
+    ),
+    (
+        kpis_are_explained,
+        {
+            "docs/kpis.md": "# NPS (`kpi_nps`)\n`nps`",
+            "dbt_project/seeds/kpi_catalogue.csv": "kpi,name\ncsat_mean,CSAT\n",
+        },
+        "the kpi `csat_mean`",
+    ),
+    (
+        kpis_are_explained,
+        {
+            "docs/kpis.md": "# NPS\n`kpi_nps`",
+            f"{KPIS}/kpi_nps.sql": "",
+            "dbt_project/seeds/kpi_catalogue.csv": "kpi,name\n",
+        },
+        "no heading names the mart `kpi_nps`",
     ),
     (nothing_ties_us_to_one_machine, {"README.md": "cd " + "/work" + "/main"}, "one machine"),
     (nothing_ties_us_to_one_machine, {".ci/run": "x=" + "/home" + "/ann/x"}, ".ci/run:1"),

@@ -60,3 +60,16 @@
         else segment
     end
 {%- endmacro %}
+
+
+{% macro is_termination_provisional(basis, period_end) -%}
+    {#- who is back within the grace was never lost; who bought last counts as lost that much later -#}
+    cast(
+        case {{ basis }}
+            when 'contract'
+                then {{ period_end }} + interval '{{ var("termination_grace_days") }}' day
+            else {{ period_end }} + interval '{{ var("inactivity_floor_days") }}' day
+        end as date
+    )
+    > cast({{ as_of() }} + interval '1' day as date)
+{%- endmacro %}

@@ -1,3 +1,4 @@
+-- the sales of all months and of each segment add up to the purchases they are made of
 {{ config(meta={'dagster': {'ref': {'name': 'kpi_sales'}}}) }}
 
 with purchases as (

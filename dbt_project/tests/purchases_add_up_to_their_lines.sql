@@ -1,3 +1,4 @@
+-- the purchases of each source add up to the lines they are made of
 {{ config(meta={'dagster': {'ref': {'name': 'purchases'}}}) }}
 
 with receipt_lines as (

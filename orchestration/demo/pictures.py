@@ -20,6 +20,8 @@ import duckdb
 Rows = list[dict[str, Any]]
 
 WIDTH = 720
+# Text is measured with the fonts of the machine that draws; a reader's may run wider.
+PADDING = {"left": 24, "top": 5, "right": 40, "bottom": 5}
 PLANTED, MEASURED, QUIET = "#d95f02", "#1b6ca8", "#9aa5b1"
 
 
@@ -40,7 +42,8 @@ def draw(home: Path, folder: Path) -> list[Path]:
 
         for name, picture in PICTURES.items():
             path = folder / f"{name}.svg"
-            picture(home, rows).configure_view(strokeOpacity=0).save(path)
+            drawn = picture(home, rows).properties(padding=PADDING)
+            drawn.configure_view(strokeOpacity=0).save(path)
             paths.append(path)
     return paths
 

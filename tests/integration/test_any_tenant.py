@@ -81,11 +81,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tenant:
 def test_a_tenant_with_every_feed_misses_none(whole: Tenant) -> None:
     """And leaves no mart empty, but those that a handful of rows cannot fill.
 
-    No id has ended yet; a taste, a rhythm of seasons and a key term take more than one voice.
+    No id has ended yet; a taste, a rhythm of seasons and a key term take more than one voice, and
+    what follows a touch takes a week.
     """
     assert whole.ask("select distinct missing_feeds from marts.mart_trust") == [("",)]
     empty = whole.ask("select mart from marts.mart_trust where row_count = 0 order by mart")
     assert [mart for (mart,) in empty] == [
+        "channel_advance",
         "customer_redirects",
         "product_key_terms",
         "seasonal_affinity",

@@ -32,3 +32,26 @@ def test_gates_block(tenant: Tenant) -> None:
     gates = [key for key in graph.asset_check_keys if key.name.startswith("customers_")]
     assert dg.AssetCheckKey(dg.AssetKey(["customers", "purchases"]), "customers_purchases") in gates
     assert all(graph.get_check_spec(key).blocking for key in gates)
+
+
+def test_every_check_says_what_it_asks(tenant: Tenant) -> None:
+    from orchestration import definitions
+
+    with tenant.environment():
+        graph = definitions.build().resolve_asset_graph()
+    said = {
+        (*key.asset_key.path, key.name): graph.get_check_spec(key).description
+        for key in graph.asset_check_keys
+    }
+    assert len(said) > 200
+    assert not [key for key, description in said.items() if not description]
+    assert said[
+        "kpis", "kpi_nps", "is_key_kpi_nps_period_grain__period_start__segment_type__segment"
+    ] == (
+        "No two rows have the same `period_grain, period_start, segment_type, segment`; "
+        "none lacks `period_grain, period_start, segment_type, segment`."
+    )
+    assert said["staging", "stg_shop__order_lines", "orders_and_lines_belong_together"] == (
+        "Lines without an order make no purchase, and an order without lines makes an empty one: "
+        "neither silently."
+    )

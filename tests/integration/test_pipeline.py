@@ -44,6 +44,25 @@ def test_the_same_day_twice_gives_the_same_marts(loaded: Tenant) -> None:
     assert loaded.marts() == before
 
 
+def test_a_restated_figure_stands_beside_the_one_that_was_known(loaded: Tenant) -> None:
+    """As known and as restated: both can be read, the later one is what the marts say."""
+    old = FIRST_DAY + timedelta(days=4)
+    net = "kpi = 'net_revenue' and segment = 'all' and period_start = '2024-03-01'"
+    ((known,),) = loaded.ask(f"select value from marts.kpi_values where {net}")
+    loaded.land_day(old, amount=3.5)
+    outcome = loaded.run()
+    assert outcome.code == 0, outcome.text
+    ((restated,),) = loaded.ask(f"select value from marts.kpi_values where {net}")
+    # each receipt of the day has pieces at one, two and three times the price
+    assert restated == known + RECEIPTS_A_DAY * 6 * 1.0
+    history = loaded.home / "published" / "kpi_history" / "*" / "*.parquet"
+    with duckdb.connect() as reader:
+        assert reader.execute(
+            f"select as_of, value from read_parquet(?) where {net} order by as_of, filename",
+            [str(history)],
+        ).fetchall() == [(LAST, known), (LAST, restated)]
+
+
 def test_only_what_has_new_content_is_built_again(loaded: Tenant) -> None:
     """And what is not is told again as it was, so that the marts count the same checks."""
     loaded.land_day(NEXT)

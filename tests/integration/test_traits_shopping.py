@@ -6,15 +6,25 @@ nothing that anybody could see. Where the bar is not asked of everybody, the tes
 
 from __future__ import annotations
 
+import random
+from datetime import date
 from pathlib import Path
 
+import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import stats
+from scipy.spatial import distance
 
 from tests.integration.test_customers import Repository
+from tests.rebuilt import rebuilt
 from tests.tenant import Tenant
 
 pytestmark = pytest.mark.slow
+
+LAST_DAY = date(2017, 12, 31)
+"""Of the demo, and so of what is asked of it."""
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +214,15 @@ def test_confirmed_stock_ups_are_those_planted_more_often_than_not(shop: Reposit
             on purchases.source_record_id = told.purchase_id
         where found.is_confirmed_stock_up
     """)[0]
-    assert right >= 0.5 * called
+    assert right >= 0.65 * called
+    # of those that can be seen: on a card or an account, and a customer is known
+    planted = shop.number(f"""
+        select count(*) from traits.int_traits__baskets
+        inner join customers.purchases as purchases using (purchase_id)
+        inner join {shop.told("purchases")} as told on purchases.source_record_id = told.purchase_id
+        where told.kind = 'stock_up'
+    """)
+    assert right >= 0.4 * planted
 
 
 def test_seasons_belong_to_those_who_love_them(shop: Repository) -> None:
@@ -242,11 +260,14 @@ def test_house_moves_are_noticed_where_records_know_of_them(shop: Repository) ->
         from events as found where found.kind = 'moved_home'
     """)[0]
     assert right >= 0.8 * called
-    planted, noticed = shop.ask(f"""
-        select count(*), count(*) filter (exists (select 1 from events as found where {happened}))
-        from {shop.told("life_events")} as told where kind = 'moved_home' and is_in_records
+    planted, told_of, noticed = shop.ask(f"""
+        select count(*), count_if(is_in_records),
+            count(*) filter (exists (select 1 from events as found where {happened}))
+        from {shop.told("life_events")} as told where kind = 'moved_home'
     """)[0]
-    assert noticed >= 0.7 * planted
+    # who moves and tells nobody leaves no trace
+    assert noticed >= 0.6 * planted
+    assert noticed >= 0.7 * told_of
 
 
 def test_key_terms_are_those_planted_and_no_others(shop: Repository) -> None:
@@ -271,3 +292,359 @@ def test_key_terms_are_those_planted_and_no_others(shop: Repository) -> None:
         where told.term is null or told.is_single_author
     """)
     assert others == []
+
+
+TEXTS = {
+    "vault.stg_reviews__product_reviews": "text",
+    "vault.stg_social__interactions": "interaction_text",
+}
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["texts", "words"])
+@pytest.mark.parametrize("seed", range(3))
+def test_dealt_out_anew_text_has_no_key_terms(
+    shop: Repository, tmp_path: Path, whole: bool, seed: int
+) -> None:
+    """The same texts under other products, or the same words in other texts, say nothing."""
+    dice = random.Random(seed)
+
+    def deal(warehouse: duckdb.DuckDBPyConnection) -> None:
+        keys, texts = [], []
+        for table, column in TEXTS.items():
+            rows = warehouse.execute(
+                f"select rowid, {column} from {table} where {column} is not null order by rowid"
+            ).fetchall()
+            keys += [(table, column, key) for key, _ in rows]
+            texts += [text for _, text in rows]
+        if whole:
+            dice.shuffle(texts)
+        else:
+            words = [word for text in texts for word in text.split()]
+            dice.shuffle(words)
+            left = iter(words)
+            texts = [" ".join(next(left) for _ in text.split()) for text in texts]
+        for table, column in TEXTS.items():
+            dealt = [
+                (key[2], text) for key, text in zip(keys, texts, strict=True) if key[0] == table
+            ]
+            warehouse.execute("create temp table dealt (key bigint, text varchar)")
+            warehouse.executemany("insert into dealt values (?, ?)", dealt)
+            warehouse.execute(
+                f"update {table} as old set {column} = dealt.text from dealt "
+                "where old.rowid = dealt.key"
+            )
+            warehouse.execute("drop table dealt")
+
+    inputs = ["staging.stg_catalogue__products", "identity.customer_records", *TEXTS]
+    with rebuilt(
+        shop.warehouse, LAST_DAY, tmp_path, "product_key_terms", inputs, deal
+    ) as warehouse:
+        found = warehouse.execute(
+            "select product_id, category, term, z, author_count from traits.product_key_terms"
+        ).fetchall()
+    assert found == []
+
+
+MIX_INPUTS = (
+    "customers.customers",
+    "staging.stg_catalogue__product_versions",
+    "traits.int_traits__product_interactions",
+)
+RECENT = f"acted_on > date '{LAST_DAY}' - 90"
+
+
+def test_category_distance_is_scipys(shop: Repository) -> None:
+    """Of decisions: days on which something of a category was bought."""
+    rows = shop.ask(f"""
+        select customer_id, any_value(found.category_distance),
+            list(recent order by category), list(prior order by category)
+        from (
+            select customer_id, category,
+                count(distinct acted_on) filter ({RECENT}) as recent,
+                count(distinct acted_on) filter (not {RECENT}) as prior
+            from traits.int_traits__product_interactions as bought
+            inner join staging.stg_catalogue__product_versions as versions
+                on bought.product_id = versions.product_id
+                and bought.product_valid_from = versions.valid_from
+            where kind = 'purchase' and is_choice and category is not null
+            group by all
+        )
+        inner join traits.trait_category_shift as found using (customer_id)
+        where found.is_judged
+        group by customer_id
+    """)
+    assert len(rows) > 1000
+    for _, found, recent, prior in rows:
+        assert found == pytest.approx(distance.jensenshannon(recent, prior, base=2), abs=1e-5)
+
+
+def test_who_buys_as_ever_has_not_shifted(shop: Repository) -> None:
+    """Nobody's taste changes in the demo; what real households buy, nobody told us."""
+    judged, shifted = shop.ask("""
+        select count(*), count_if(has_shifted)
+        from traits.trait_category_shift inner join mine using (customer_id) where is_judged
+    """)[0]
+    assert judged > 300
+    assert shifted <= 0.01 * judged
+
+
+def test_purchase_days_dealt_out_anew_show_no_shift(shop: Repository, tmp_path: Path) -> None:
+    """Also those of real households: each customer's days of buying, put in another order."""
+    dice = random.Random(1)
+
+    def deal(warehouse: duckdb.DuckDBPyConnection) -> None:
+        days = warehouse.execute(f"""
+            select customer_id, list(distinct acted_on order by acted_on)
+            from traits.int_traits__product_interactions
+            where kind = 'purchase' and acted_on > date '{LAST_DAY}' - 455
+            group by customer_id order by customer_id
+        """).fetchall()
+        dealt = [
+            (customer, old, new)
+            for customer, own in days
+            for old, new in zip(own, dice.sample(own, len(own)), strict=True)
+        ]
+        warehouse.register(
+            "dealt",
+            pa.table(
+                {
+                    name: [row[place] for row in dealt]
+                    for place, name in enumerate(("customer_id", "old", "new"))
+                }
+            ),
+        )
+        warehouse.execute("""
+            update traits.int_traits__product_interactions as bought set acted_on = dealt.new
+            from dealt
+            where bought.kind = 'purchase' and bought.customer_id = dealt.customer_id
+                and bought.acted_on = dealt.old
+        """)
+
+    with rebuilt(
+        shop.warehouse, LAST_DAY, tmp_path, "trait_category_shift", MIX_INPUTS, deal
+    ) as warehouse:
+        judged, shifted, found, expected = warehouse.execute("""
+            select count(*), count_if(has_shifted), sum(category_distance) / count(*),
+                sum(expected_category_distance) / count(*)
+            from traits.trait_category_shift where is_judged
+        """).fetchall()[0]
+    assert judged > 2000
+    assert shifted <= 0.01 * judged
+    # two samples of one mix lie apart by about what the trait says
+    assert found == pytest.approx(expected, rel=0.15)
+
+
+def test_a_card_in_other_hands_is_a_shift(shop: Repository, tmp_path: Path) -> None:
+    """Two people of different favourite categories exchange their cards for the last 90 days."""
+    pairs = shop.ask(f"""
+        with numbered as (
+            select customer_id, told.value as favourite,
+                row_number() over (partition by told.value order by customer_id) as number
+            from traits.trait_category_shift as found
+            inner join mine using (customer_id)
+            inner join {shop.told("product_preferences")} as told using (person_id)
+            where found.is_judged and told.dimension = 'category'
+        ),
+        drawn as (
+            select *, row_number() over (order by number, favourite) as place from numbered
+        )
+        select one.customer_id, other.customer_id
+        from drawn as one inner join drawn as other on other.place = one.place + 1
+        where one.place % 2 = 1 and one.favourite <> other.favourite
+    """)
+    hands = dict(pairs) | {other: one for one, other in pairs}
+
+    def exchange(warehouse: duckdb.DuckDBPyConnection) -> None:
+        warehouse.register("hands", pa.table({"own": list(hands), "other": list(hands.values())}))
+        warehouse.execute(f"""
+            update traits.int_traits__product_interactions as bought
+            set customer_id = hands.other from hands
+            where bought.customer_id = hands.own and {RECENT}
+        """)
+
+    with rebuilt(
+        shop.warehouse, LAST_DAY, tmp_path, "trait_category_shift", MIX_INPUTS, exchange
+    ) as warehouse:
+        shifted = dict(
+            warehouse.execute(
+                "select customer_id, has_shifted from traits.trait_category_shift where is_judged"
+            ).fetchall()
+        )
+    found = [shifted[customer] for customer in hands if customer in shifted]
+    assert len(found) > 100
+    assert sum(found) >= 0.7 * len(found)
+
+
+def test_preferred_values_are_nearly_as_many_as_an_oracle_finds(shop: Repository) -> None:
+    """The bar, 0.7 of all that is planted at a precision of 0.8, is as far as the data go.
+
+    An oracle is told how many prefer what, how often they then choose it and how often everybody
+    else does, and sees the choices that the trait sees. It finds hardly more than the bar, and
+    less by the rule that nothing chosen fewer than three times, or on one day, is a preference.
+    """
+    told = shop.told("product_preferences")
+    shop.warehouse.execute(f"""
+        create or replace temp table planted as
+        select customer_id, dimension, value
+        from mine inner join {told} using (person_id) where dimension is not null
+    """)
+    # the demo's own products: nobody's taste in groceries is planted
+    shop.warehouse.execute("""
+        create or replace temp table chosen as
+        with borders as (
+            select category, quantile_cont(list_price_amount, [1 / 3, 2 / 3]) as border
+            from staging.stg_catalogue__products
+            where product_id like 'R%' group by category
+        ),
+        choices as (
+            select customer_id, kind, acted_on, category, brand, color, designer, case
+                when list_price_amount < border[1] then 'low'
+                when list_price_amount < border[2] then 'middle' else 'high'
+            end as price_band
+            from traits.int_traits__product_interactions as acts
+            inner join mine using (customer_id)
+            inner join staging.stg_catalogue__product_versions as versions
+                on acts.product_id = versions.product_id
+                and acts.product_valid_from = versions.valid_from
+            inner join borders using (category)
+            where is_choice
+        )
+        select customer_id, kind, acted_on, category as place, dimension, value
+        from choices unpivot (value for dimension in (brand, color, designer, price_band))
+        union all
+        select distinct customer_id, kind, acted_on, 'anywhere', 'category', category from choices
+        -- what has no designer was a chance to choose one
+        union all
+        select customer_id, kind, acted_on, category, 'designer', '' from choices
+        where designer is null
+    """)
+    rows = shop.ask("""
+        with chances as (
+            select dimension, place, kind, customer_id, count(*) as n from chosen group by all
+        ),
+        hits as (
+            select dimension, place, kind, customer_id, value, count(*) as k
+            from chosen where value <> '' group by all
+        ),
+        others as (
+            select dimension, place, value, count(*) as k, sum(k) over part as n
+            from chosen anti join planted using (customer_id, dimension)
+            group by dimension, place, value
+            window part as (partition by dimension, place)
+        ),
+        usual as (select * replace (k / n as k) from others where value <> ''),
+        seen as (
+            select customer_id, dimension, place, kind, value, usual.k as usual_share,
+                chances.n, coalesce(hits.k, 0) as k
+            from chances
+            inner join usual using (dimension, place)
+            left join hits using (customer_id, dimension, place, kind, value)
+        ),
+        strengths as (
+            select dimension, kind, sum(k) / sum(n) as share
+            from seen semi join planted using (customer_id, dimension, value) group by all
+        ),
+        priors as (
+            select dimension, planted.n / (select count(*) from mine) / vals.n as prior
+            from (select dimension, count(*) as n from planted group by all) as planted
+            inner join (
+                select dimension, count(distinct value) as n from usual group by all
+            ) as vals using (dimension)
+        ),
+        odds as (
+            select customer_id, dimension, value, sum(k) as k,
+                any_value(prior) * exp(sum(
+                    k * ln(greatest(share, usual_share) / usual_share)
+                    + (n - k) * ln((1 - greatest(share, usual_share)) / (1 - usual_share))
+                )) as odds
+            from seen inner join strengths using (dimension, kind)
+            inner join priors using (dimension)
+            group by all
+        ),
+        -- a person prefers one thing of a kind, or none: a category, and one of all the others
+        nothing as (
+            select dimension = 'category' as is_category,
+                1 - sum(n) / (select count(*) from mine) as prior
+            from (select dimension, count(*) as n from planted group by all) group by all
+        ),
+        days as (
+            select customer_id, dimension, value, count(*) >= 3 and count(distinct acted_on) >= 2
+                as is_evident
+            from chosen group by all
+        )
+        select planted.customer_id is not null, coalesce(is_evident, false)
+        from odds
+        inner join nothing on is_category = (dimension = 'category')
+        left join days using (customer_id, dimension, value)
+        left join planted using (customer_id, dimension, value)
+        order by
+            odds / (prior + sum(odds) over (partition by customer_id, is_category)) desc,
+            customer_id, dimension, value
+    """)
+    is_right, is_evident = (np.array(column) for column in zip(*rows, strict=True))
+    planted = shop.number("select count(*) from planted")
+
+    def recall(right: np.ndarray, precision: float) -> float:
+        """What share is found by calling the likeliest, as many as keep that precision."""
+        found = right.cumsum()
+        enough = np.flatnonzero(found >= precision * np.arange(1, len(right) + 1))
+        return float(found[enough[-1]] / planted)
+
+    right, called = shop.ask("""
+        select count(planted.value), count(*)
+        from traits.trait_product_preference as found
+        inner join mine using (customer_id)
+        left join planted using (customer_id, dimension, value)
+        where found.is_preferred
+    """)[0]
+    # as far as it goes
+    assert recall(is_right, 0.8) < 0.73
+    assert right / planted > recall(is_right, right / called) - 0.1
+    assert right / planted > recall(is_right[is_evident], right / called) - 0.05
+
+
+def test_returns_are_those_of_the_purchases_that_offers_caused(shop: Repository) -> None:
+    """The truth knows which purchases an offer caused, so nothing need be compared with a control.
+
+    Campaigns that moved nobody lose what they cost: their true return is -1. Left out is the one
+    that kept people away, since what they did not buy has no lines.
+    """
+    rows = shop.ask(f"""
+        with lines as (
+            select receipt_id as purchase, product_id, quantity, sales_amount, coupon_code,
+                store_coupon_discount_amount as discount
+            from staging.stg_pos__receipt_lines where receipt_id like 'X%'
+            union all
+            select order_id, product_id, quantity, sales_amount, coupon_code, discount_amount
+            from staging.stg_shop__order_lines
+        ),
+        bought as (
+            select told.campaign_id, told.is_caused_by_offer, purchases.net_amount,
+                sum(lines.sales_amount) as sales, sum(lines.quantity * unit_cost_amount) as cost,
+                sum(lines.discount) filter (coupon_code is not null) as discount
+            from {shop.told("purchases")} as told
+            inner join customers.purchases as purchases
+                on told.purchase_id = purchases.source_record_id
+            inner join lines on told.purchase_id = lines.purchase
+            inner join staging.stg_catalogue__products using (product_id)
+            where told.campaign_id is not null
+            group by all
+        ),
+        true_money as (
+            select campaign_id,
+                -- what came back is worth its cost again
+                coalesce(sum(net_amount - cost * net_amount / sales)
+                    filter (is_caused_by_offer), 0) as margin,
+                coalesce(sum(discount) filter (not is_caused_by_offer), 0) as subsidy
+            from bought where sales > 0 group by campaign_id
+        )
+        select campaign_id, roi_withheld_reason, margin_roi_low, margin_roi_high,
+            (margin - subsidy - contact_cost_amount) / (subsidy + contact_cost_amount)
+        from traits.offer_effects inner join true_money using (campaign_id)
+        where metric = 'revenue' and segment = 'all' and campaign_id <> 'X09'
+        order by campaign_id
+    """)
+    told = {row[0]: row for row in rows if row[1] is None}
+    assert set(told) >= {"X01", "X02", "X04", "X12"}
+    inside = [low <= true <= high for _, _, low, high, true in told.values()]
+    assert sum(inside) >= len(inside) - 1

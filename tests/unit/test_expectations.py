@@ -93,6 +93,10 @@ TABLES = {
         select 'c' || i as customer_id, i % 10 = 0 as is_preferred
         from range(1000) as numbers (i)
     """,
+    "traits.trait_category_shift": """
+        select 'c' || i as customer_id, i % 2 = 0 as is_judged, i % 20 = 0 as has_shifted
+        from range(2000) as numbers (i)
+    """,
     "traits.trait_seasonality": """
         select
             'c' || i as customer_id,
@@ -306,6 +310,13 @@ BAD = {
             "update {t} set is_preferred = true where customer_id < 'c7'",
             "warn: at most 50% of values are preferred",
             "found 0.",
+        ),
+    ],
+    "traits.trait_category_shift": [
+        Bad(
+            "update {t} set has_shifted = is_judged",
+            "warn: at most 20% buy other categories than before",
+            "found 1.",
         ),
     ],
     "traits.trait_seasonality": [

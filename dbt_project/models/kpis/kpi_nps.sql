@@ -20,6 +20,13 @@ with answers as (
 
 ),
 
+people as (
+
+    select {{ var('nps_weighted_by') }} as stratum
+    from {{ ref('int_kpis__people') }}
+
+),
+
 invitations as (
 
     select
@@ -88,6 +95,7 @@ dated as (
         {{ period_start('grains.period_grain', 'answer_cuts.answered_date') }} as period_start,
         answer_cuts.segment_type,
         answer_cuts.segment,
+        answer_cuts.{{ var('nps_weighted_by') }} as stratum,
         answer_cuts.score,
         coalesce(answer_cuts.customer_id, answer_cuts.response_id) as respondent,
         0 as invited,
@@ -100,6 +108,7 @@ dated as (
         waves.period_start,
         answer_cuts.segment_type,
         answer_cuts.segment,
+        answer_cuts.{{ var('nps_weighted_by') }} as stratum,
         answer_cuts.score,
         coalesce(answer_cuts.customer_id, answer_cuts.response_id) as respondent,
         0 as invited,
@@ -112,6 +121,7 @@ dated as (
         {{ period_start('grains.period_grain', 'invitation_cuts.sent_date') }} as period_start,
         invitation_cuts.segment_type,
         invitation_cuts.segment,
+        null as stratum,
         null as score,
         null as respondent,
         1 as invited,
@@ -124,12 +134,34 @@ dated as (
         waves.period_start,
         invitation_cuts.segment_type,
         invitation_cuts.segment,
+        null as stratum,
         null as score,
         null as respondent,
         1 as invited,
         case when invitation_cuts.is_answered then 1 else 0 end as replied
     from invitation_cuts
     inner join waves on invitation_cuts.wave = waves.wave
+
+),
+
+strata as (
+
+    -- a person lies in one stratum, so that people may be added up over strata
+    select
+        period_grain,
+        period_start,
+        segment_type,
+        segment,
+        stratum,
+        count(distinct respondent) as respondent_count,
+        count(score) as response_count,
+        count_if(coalesce(score >= 9, false)) as promoter_count,
+        count_if(coalesce(score in (7, 8), false)) as passive_count,
+        count_if(coalesce(score <= 6, false)) as detractor_count,
+        sum(invited) as invited_count,
+        sum(replied) as replied_count
+    from dated
+    group by period_grain, period_start, segment_type, segment, stratum
 
 ),
 
@@ -140,14 +172,8 @@ cells as (
         period_start,
         segment_type,
         segment,
-        count(distinct respondent) as respondent_count,
-        count(score) as response_count,
-        count_if(coalesce(score >= 9, false)) as promoter_count,
-        count_if(coalesce(score in (7, 8), false)) as passive_count,
-        count_if(coalesce(score <= 6, false)) as detractor_count,
-        sum(invited) as invited_count,
-        sum(replied) as replied_count
-    from dated
+        sum(respondent_count) as respondent_count
+    from strata
     group by period_grain, period_start, segment_type, segment
 
 ),
@@ -163,28 +189,84 @@ named as (
 
 ),
 
-totals as (
+published as (
 
     select
-        period_grain,
-        period_start,
-        segment_type,
-        published_segment as segment,
-        sum(response_count) as response_count,
-        sum(promoter_count) as promoter_count,
-        sum(passive_count) as passive_count,
-        sum(detractor_count) as detractor_count,
-        sum(invited_count) as invited_count,
-        sum(replied_count) as replied_count
-    from named
-    group by period_grain, period_start, segment_type, published_segment
+        strata.period_grain,
+        strata.period_start,
+        strata.segment_type,
+        named.published_segment as segment,
+        strata.stratum,
+        sum(strata.response_count) as response_count,
+        sum(strata.promoter_count) as promoter_count,
+        sum(strata.passive_count) as passive_count,
+        sum(strata.detractor_count) as detractor_count,
+        sum(strata.invited_count) as invited_count,
+        sum(strata.replied_count) as replied_count
+    from strata
+    inner join named
+        on
+            strata.period_grain = named.period_grain
+            and strata.period_start = named.period_start
+            and strata.segment_type = named.segment_type
+            and strata.segment = named.segment
+    group by
+        strata.period_grain, strata.period_start, strata.segment_type, named.published_segment,
+        strata.stratum
+
+),
+
+weights as (
+
+    -- how many of all customers each stratum stands for
+    select
+        stratum,
+        count(*) as customer_count
+    from people
+    group by stratum
+
+),
+
+totals as (
+
+    -- a stratum speaks for its customers, whoever of it answered; exact sums (decision 0014)
+    select
+        published.period_grain,
+        published.period_start,
+        published.segment_type,
+        published.segment,
+        sum(published.response_count) as response_count,
+        sum(published.promoter_count) as promoter_count,
+        sum(published.passive_count) as passive_count,
+        sum(published.detractor_count) as detractor_count,
+        sum(published.invited_count) as invited_count,
+        sum(published.replied_count) as replied_count,
+        cast(sum(case
+            when published.response_count > 0 then weights.customer_count
+        end) as double) as weight,
+        {% for side in ['promoter', 'detractor'] -%}
+            cast(sum(cast(
+                weights.customer_count * published.{{ side }}_count
+                / cast(nullif(published.response_count, 0) as double) as decimal(28, 8)
+            )) as double) as {{ side }}_weight,
+        {% endfor -%}
+        cast(sum(cast(
+            cast(weights.customer_count as double) * weights.customer_count
+            / nullif(published.response_count, 0) as decimal(34, 4)
+        )) as double) as square_weight
+    from published
+    left join weights on published.stratum = weights.stratum
+    group by
+        published.period_grain, published.period_start, published.segment_type, published.segment
 
 ),
 
 scored as (
 
+    -- weighted answers are worth fewer: Kish's effective number of them
     select
         *,
+        weight * weight / nullif(square_weight, 0) as effective_count,
         100 * (promoter_count - detractor_count) / cast(nullif(response_count, 0) as double) as nps,
         (
             promoter_count + detractor_count
@@ -240,7 +322,10 @@ tested as (
                 then
                     (nps - previous_nps) / 100
                     / nullif(sqrt(share_variance + share_variance_before), 0)
-        end as change_z
+        end as change_z,
+        case
+            when effective_count >= {{ var('survey_min_answers_to_compare') }} then effective_count
+        end as even_count
     from compared
 
 ),
@@ -286,6 +371,25 @@ select
     {{ nps_bound(
         'tested.promoter_count', 'tested.detractor_count', 'tested.response_count', 'high'
     ) }} as nps_high,
+
+    -- score if those who answered were spread as the customers are
+    case
+        when tested.even_count is not null
+            then 100 * (tested.promoter_weight - tested.detractor_weight) / tested.weight
+    end as nps_weighted,
+    {{ nps_bound(
+        'tested.even_count * tested.promoter_weight / tested.weight',
+        'tested.even_count * tested.detractor_weight / tested.weight',
+        'tested.even_count',
+        'low'
+    ) }} as nps_weighted_low,
+    {{ nps_bound(
+        'tested.even_count * tested.promoter_weight / tested.weight',
+        'tested.even_count * tested.detractor_weight / tested.weight',
+        'tested.even_count',
+        'high'
+    ) }} as nps_weighted_high,
+    tested.effective_count,
 
     -- change
     tested.previous_nps,

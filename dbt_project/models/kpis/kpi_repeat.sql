@@ -21,6 +21,30 @@ firsts as (
 
 ),
 
+members as (
+
+    select
+        records.customer_id,
+        min({{ reporting_date('coalesce(cards.joined_at, cards.updated_at)') }}) as joined_date
+    from {{ ref('stg_loyalty__members') }} as cards
+    inner join {{ ref('customer_records') }} as records
+        on
+            records.source = 'loyalty.members'
+            and cards.member_id = records.source_record_id
+            and records.valid_to is null
+    group by records.customer_id
+
+),
+
+purchase_numbers as (
+
+    {% for number in var('repeat_purchase_numbers') -%}
+        select {{ number }} as purchase_number
+        {%- if not loop.last %} union all {% endif -%}
+    {% endfor %}
+
+),
+
 windows as (
 
     {% for days in var('repeat_within_days') -%}
@@ -37,6 +61,10 @@ followed as (
         firsts.first_date,
         firsts.channel,
         firsts.first_price,
+        -- by the day: who joined because they came back is no member at first
+        case
+            when members.joined_date <= firsts.first_date then 'member' else 'not a member'
+        end as membership,
         {{ days_between('firsts.first_date', 'purchase_days.purchase_date') }} as days_since,
         purchase_days.purchase_count,
         purchase_days.net_amount
@@ -45,6 +73,22 @@ followed as (
         on
             firsts.customer_id = purchase_days.customer_id
             and firsts.first_date <= purchase_days.purchase_date
+    left join members on firsts.customer_id = members.customer_id
+
+),
+
+numbered as (
+
+    -- a day is one purchase, and the first is that of the first day
+    select
+        *,
+        case
+            when purchase_count > 0
+                then row_number() over (
+                    partition by customer_id, purchase_count > 0 order by days_since
+                )
+        end as purchase_number
+    from followed
 
 ),
 
@@ -52,14 +96,23 @@ customers as (
 
     -- who has not come back yet has stayed away until the as-of day, at least
     select
-        customer_id,
-        first_date,
-        channel,
-        first_price,
-        {{ days_between('first_date', as_of()) }} as seen_days,
-        min(case when days_since > 0 and purchase_count > 0 then days_since end) as second_days
-    from followed
-    group by customer_id, first_date, channel, first_price
+        numbered.customer_id,
+        numbered.first_date,
+        numbered.channel,
+        numbered.first_price,
+        numbered.membership,
+        purchase_numbers.purchase_number,
+        {{ days_between('numbered.first_date', as_of()) }} as seen_days,
+        min(case
+            when numbered.purchase_number = purchase_numbers.purchase_number
+                then numbered.days_since
+        end) as days_until
+    from numbered
+    cross join purchase_numbers
+    where numbered.purchase_number <= {{ var('repeat_purchase_numbers') | max }}
+    group by
+        numbered.customer_id, numbered.first_date, numbered.channel, numbered.first_price,
+        numbered.membership, purchase_numbers.purchase_number
 
 ),
 
@@ -76,9 +129,66 @@ values_within as (
 
 ),
 
+alike as (
+
+    -- few rows, whatever the number of customers; only those whose days are over: the others would
+    -- have had less time to come back
+    select
+        cast(date_trunc('month', customers.first_date) as date) as first_month,
+        customers.channel,
+        customers.first_price,
+        customers.membership,
+        customers.purchase_number,
+        values_within.within_days,
+        count(*) as cohort_size,
+        count_if(customers.seen_days >= values_within.within_days) as observed_count,
+        count_if(coalesce(
+            customers.seen_days >= values_within.within_days
+            and customers.days_until <= values_within.within_days,
+            false
+        )) as repeated_count,
+        sum(case
+            when customers.seen_days >= values_within.within_days then values_within.purchase_count
+        end) as purchase_count,
+        sum(case
+            when customers.seen_days >= values_within.within_days then values_within.net_amount
+        end) as net_amount
+    from customers
+    inner join values_within on customers.customer_id = values_within.customer_id
+    group by
+        cast(date_trunc('month', customers.first_date) as date), customers.channel,
+        customers.first_price, customers.membership, customers.purchase_number,
+        values_within.within_days
+
+),
+
+alike_waits as (
+
+    select
+        cast(date_trunc('month', first_date) as date) as first_month,
+        channel,
+        first_price,
+        membership,
+        purchase_number,
+        coalesce(days_until, seen_days) as days,
+        count(days_until) as ended_count,
+        count(*) as leaving_count
+    from customers
+    group by
+        cast(date_trunc('month', first_date) as date), channel, first_price, membership,
+        purchase_number, coalesce(days_until, seen_days)
+
+),
+
 cuts as (
 
-    {{ cuts_by('customers', ['channel', 'first_price']) }}
+    {{ cuts_by('alike', ['channel', 'first_price', 'membership']) }}
+
+),
+
+wait_cuts as (
+
+    {{ cuts_by('alike_waits', ['channel', 'first_price', 'membership']) }}
 
 ),
 
@@ -88,61 +198,52 @@ grains as (
 
 ),
 
-cohorts as (
+counted as (
 
     select
         grains.period_grain,
-        {{ period_start('grains.period_grain', 'cuts.first_date') }} as period_start,
-        cuts.*
+        {{ period_start('grains.period_grain', 'cuts.first_month') }} as period_start,
+        cuts.segment_type,
+        cuts.segment,
+        cuts.purchase_number,
+        cuts.within_days,
+        sum(cuts.cohort_size) as cohort_size,
+        sum(cuts.observed_count) as observed_count,
+        sum(cuts.repeated_count) as repeated_count,
+        sum(cuts.purchase_count) as purchase_count,
+        sum(cuts.net_amount) as net_amount
     from cuts
     cross join grains
-
-),
-
-counted as (
-
-    -- only those whose days are over: the others would have had less time to come back
-    select
-        cohorts.period_grain,
-        cohorts.period_start,
-        cohorts.segment_type,
-        cohorts.segment,
-        values_within.within_days,
-        count(*) as cohort_size,
-        count_if(cohorts.seen_days >= values_within.within_days) as observed_count,
-        count_if(
-            cohorts.seen_days >= values_within.within_days
-            and cohorts.second_days <= values_within.within_days
-        ) as repeated_count,
-        sum(case
-            when cohorts.seen_days >= values_within.within_days then values_within.purchase_count
-        end) as purchase_count,
-        sum(case
-            when cohorts.seen_days >= values_within.within_days then values_within.net_amount
-        end) as net_amount
-    from cohorts
-    inner join values_within on cohorts.customer_id = values_within.customer_id
     group by
-        cohorts.period_grain,
-        cohorts.period_start,
-        cohorts.segment_type,
-        cohorts.segment,
-        values_within.within_days
+        grains.period_grain,
+        {{ period_start('grains.period_grain', 'cuts.first_month') }},
+        cuts.segment_type,
+        cuts.segment,
+        cuts.purchase_number,
+        cuts.within_days
 
 ),
 
 steps as (
 
     select
-        period_grain,
-        period_start,
-        segment_type,
-        segment,
-        coalesce(second_days, seen_days) as days,
-        count(second_days) as ended_count,
-        count(*) as leaving_count
-    from cohorts
-    group by period_grain, period_start, segment_type, segment, coalesce(second_days, seen_days)
+        grains.period_grain,
+        {{ period_start('grains.period_grain', 'wait_cuts.first_month') }} as period_start,
+        wait_cuts.segment_type,
+        wait_cuts.segment,
+        wait_cuts.purchase_number,
+        wait_cuts.days,
+        sum(wait_cuts.ended_count) as ended_count,
+        sum(wait_cuts.leaving_count) as leaving_count
+    from wait_cuts
+    cross join grains
+    group by
+        grains.period_grain,
+        {{ period_start('grains.period_grain', 'wait_cuts.first_month') }},
+        wait_cuts.segment_type,
+        wait_cuts.segment,
+        wait_cuts.purchase_number,
+        wait_cuts.days
 
 ),
 
@@ -151,7 +252,7 @@ at_risk as (
     select
         *,
         sum(leaving_count) over (
-            partition by period_grain, period_start, segment_type, segment
+            partition by period_grain, period_start, segment_type, segment, purchase_number
             order by days desc
             rows between unbounded preceding and current row
         ) as risk_count
@@ -164,7 +265,7 @@ curves as (
     select
         *,
         sum({{ survival_log_step('ended_count', 'risk_count') }}) over (
-            partition by period_grain, period_start, segment_type, segment
+            partition by period_grain, period_start, segment_type, segment, purchase_number
             order by days
             rows between unbounded preceding and current row
         ) as log_survival
@@ -179,18 +280,20 @@ medians as (
         period_start,
         segment_type,
         segment,
-        {{ survival_quantile('days', 'log_survival', 0.5) }} as second_purchase_days_p50
+        purchase_number,
+        {{ survival_quantile('days', 'log_survival', 0.5) }} as purchase_days_p50
     from curves
-    group by period_grain, period_start, segment_type, segment
+    group by period_grain, period_start, segment_type, segment, purchase_number
 
 )
 
 select
-    -- cohort, segment and window
+    -- cohort, segment, purchase and window
     counted.period_grain,
     counted.period_start,
     counted.segment_type,
     counted.segment,
+    cast(counted.purchase_number as bigint) as purchase_number,
     cast(counted.within_days as bigint) as within_days,
 
     -- counts
@@ -212,7 +315,7 @@ select
         as revenue_per_customer,
 
     -- time
-    cast(medians.second_purchase_days_p50 as bigint) as second_purchase_days_p50,
+    cast(medians.purchase_days_p50 as bigint) as purchase_days_p50,
 
     -- properties
     counted.observed_count < counted.cohort_size
@@ -225,3 +328,4 @@ inner join medians
         and counted.period_start = medians.period_start
         and counted.segment_type = medians.segment_type
         and counted.segment = medians.segment
+        and counted.purchase_number = medians.purchase_number

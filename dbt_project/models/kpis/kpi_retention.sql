@@ -22,6 +22,7 @@ customer_months as (
         customer_id,
         period_start,
         sum(net_amount) as net_amount,
+        sum(purchase_count) as purchase_count,
         sum(purchase_count) > 0 as has_purchase
     from purchase_days
     group by customer_id, period_start
@@ -80,6 +81,7 @@ exact as (
         lifetimes.cohort_month,
         customer_months.period_start,
         count_if(customer_months.has_purchase) as returned_count,
+        sum(customer_months.purchase_count) as purchase_count,
         sum(customer_months.net_amount) as net_amount
     from customer_months
     inner join lifetimes on customer_months.customer_id = lifetimes.customer_id
@@ -111,6 +113,7 @@ counted as (
         cells.cohort_size,
         coalesce(exact.returned_count, 0) as returned_count,
         coalesce(on_or_after.returned_count, 0) as returned_or_later_count,
+        coalesce(exact.purchase_count, 0) as purchase_count,
         coalesce(exact.net_amount, 0) as net_amount
     from cells
     left join exact
@@ -141,6 +144,7 @@ select
     {{ wilson_bound_pct('returned_count', 'cohort_size', 'high') }} as retention_high,
     100 * cast(returned_or_later_count as double) / cohort_size as retention_or_later_pct,
 
-    -- money
+    -- per original customer
+    cast(purchase_count as double) / cohort_size as purchases_per_customer,
     cast(net_amount as double) / cohort_size as revenue_per_customer
 from counted

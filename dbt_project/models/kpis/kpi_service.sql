@@ -1,7 +1,19 @@
-with recursive tickets as (
+with recursive people as (
+
+    select
+        customer_id,
+        country,
+        region,
+        rfm_segment
+    from {{ ref('int_kpis__people') }}
+
+),
+
+tickets as (
 
     select
         ticket_id,
+        customer_id,
         ticket_channel as own_channel,
         topic,
         priority,
@@ -41,6 +53,9 @@ promised as (
     -- by the priority at the time, in hours of business for the answer; late already counts
     select
         tickets.*,
+        coalesce(people.country, 'unknown') as country,
+        coalesce(people.region, 'unknown') as region,
+        coalesce(people.rfm_segment, 'unknown') as rfm_segment,
         levels.priority is not null as has_level,
         coalesce(
             tickets.is_awaiting
@@ -58,12 +73,13 @@ promised as (
         ) as is_answer_due
     from tickets
     left join levels on tickets.priority = levels.priority
+    left join people on tickets.customer_id = people.customer_id
 
 ),
 
 cuts as (
 
-    {{ cuts_by('promised', ['topic', 'priority']) }}
+    {{ cuts_by('promised', ['topic', 'priority', 'country', 'region', 'rfm_segment']) }}
 
 ),
 
@@ -88,6 +104,10 @@ cells as (
         channels.ticket_channel
     from cuts
     inner join channels on cuts.own_channel = channels.own_channel
+    -- cut by what people are, days and single channels hold too few of them
+    where
+        channels.ticket_channel = 'all'
+        or cuts.segment_type not in ('country', 'region', 'rfm_segment')
 
 ),
 
@@ -97,14 +117,110 @@ grains as (
 
 ),
 
+cell_grains as (
+
+    select
+        segment_types.segment_type,
+        grains.period_grain
+    from (select distinct segment_type from cells) as segment_types
+    cross join grains
+    where
+        grains.period_grain in ('month', 'quarter')
+        or segment_types.segment_type not in ('country', 'region', 'rfm_segment')
+
+),
+
+opened_in as (
+
+    select
+        cell_grains.period_grain,
+        {{ period_start('cell_grains.period_grain', 'cells.created_date') }} as period_start,
+        cells.*
+    from cells
+    inner join cell_grains on cells.segment_type = cell_grains.segment_type
+
+),
+
+first_day as (
+
+    select min(created_date) as first_date
+    from tickets
+
+),
+
+days as (
+
+    select first_date as day_date
+    from first_day
+    where first_date is not null
+    union all
+    select cast(day_date + interval '1' day as date) as day_date
+    from days
+    where day_date < {{ as_of() }}
+
+),
+
+personal_periods as (
+
+    select distinct
+        grains.period_grain,
+        {{ period_start('grains.period_grain', 'days.day_date') }} as period_start,
+        {{ period_end(
+            'grains.period_grain', period_start('grains.period_grain', 'days.day_date')
+        ) }} as period_end
+    from days
+    cross join grains
+    where grains.period_grain in ('month', 'quarter')
+
+),
+
+people_of_cells as (
+
+    -- whose ticket was opened in the period or open at its end
+    select
+        personal_periods.period_grain,
+        personal_periods.period_start,
+        cells.segment_type,
+        cells.segment,
+        count(distinct coalesce(cells.customer_id, cells.ticket_id)) as people_count
+    from cells
+    inner join personal_periods
+        on
+            cells.created_date < personal_periods.period_end
+            and (
+                cells.created_date >= personal_periods.period_start
+                or coalesce(cells.resolved_date >= personal_periods.period_end, true)
+            )
+    where cells.segment_type in ('country', 'region', 'rfm_segment')
+    group by
+        personal_periods.period_grain, personal_periods.period_start, cells.segment_type,
+        cells.segment
+
+),
+
+published_segments as (
+
+    select
+        *,
+        {{ segment_without_small_cells(
+            'people_count', 'period_grain, period_start', ['country', 'region', 'rfm_segment']
+        ) }} as published_segment
+    from people_of_cells
+
+),
+
 opened as (
 
     select
-        grains.period_grain,
-        {{ period_start('grains.period_grain', 'cells.created_date') }} as period_start,
-        cells.*
-    from cells
-    cross join grains
+        opened_in.*,
+        coalesce(published_segments.published_segment, opened_in.segment) as published_segment
+    from opened_in
+    left join published_segments
+        on
+            opened_in.period_grain = published_segments.period_grain
+            and opened_in.period_start = published_segments.period_start
+            and opened_in.segment_type = published_segments.segment_type
+            and opened_in.segment = published_segments.segment
 
 ),
 
@@ -114,7 +230,7 @@ counted as (
         period_grain,
         period_start,
         segment_type,
-        segment,
+        published_segment as segment,
         ticket_channel,
         count(*) as ticket_count,
         count_if(is_agent_opened) as agent_opened_count,
@@ -135,7 +251,7 @@ counted as (
             as resolution_due_count,
         count_if(is_resolved_late and has_level) as resolved_late_count
     from opened
-    group by period_grain, period_start, segment_type, segment, ticket_channel
+    group by period_grain, period_start, segment_type, published_segment, ticket_channel
 
 ),
 
@@ -147,7 +263,7 @@ durations as (
         period_grain,
         period_start,
         segment_type,
-        segment,
+        published_segment as segment,
         ticket_channel,
         response_seconds as seconds,
         first_response_at is not null as is_ended
@@ -159,7 +275,7 @@ durations as (
         period_grain,
         period_start,
         segment_type,
-        segment,
+        published_segment as segment,
         ticket_channel,
         business_response_seconds as seconds,
         first_response_at is not null as is_ended
@@ -171,7 +287,7 @@ durations as (
         period_grain,
         period_start,
         segment_type,
-        segment,
+        published_segment as segment,
         ticket_channel,
         resolution_seconds as seconds,
         resolved_at is not null as is_ended
@@ -254,13 +370,6 @@ quantiles as (
 ),
 
 -- what was open at the end of each period: whatever was opened until then and not over
-first_day as (
-
-    select min(created_date) as first_date
-    from tickets
-
-),
-
 balances as (
 
     select
@@ -288,18 +397,6 @@ balances as (
         where resolved_date is not null
     ) as changes
     group by segment_type, segment, ticket_channel, change_date
-
-),
-
-days as (
-
-    select first_date as day_date
-    from first_day
-    where first_date is not null
-    union all
-    select cast(day_date + interval '1' day as date) as day_date
-    from days
-    where day_date < {{ as_of() }}
 
 ),
 
@@ -337,23 +434,48 @@ daily as (
 
 ),
 
-backlogs as (
+backlogs_of_cells as (
 
     select
-        grains.period_grain,
-        {{ period_start('grains.period_grain', 'daily.day_date') }} as period_start,
+        cell_grains.period_grain,
+        {{ period_start('cell_grains.period_grain', 'daily.day_date') }} as period_start,
         daily.segment_type,
         daily.segment,
         daily.ticket_channel,
         max_by(daily.backlog_count, daily.day_date) as backlog_count
     from daily
-    cross join grains
+    inner join cell_grains on daily.segment_type = cell_grains.segment_type
     group by
-        grains.period_grain,
-        {{ period_start('grains.period_grain', 'daily.day_date') }},
+        cell_grains.period_grain,
+        {{ period_start('cell_grains.period_grain', 'daily.day_date') }},
         daily.segment_type,
         daily.segment,
         daily.ticket_channel
+
+),
+
+backlogs as (
+
+    select
+        backlogs_of_cells.period_grain,
+        backlogs_of_cells.period_start,
+        backlogs_of_cells.segment_type,
+        coalesce(published_segments.published_segment, backlogs_of_cells.segment) as segment,
+        backlogs_of_cells.ticket_channel,
+        sum(backlogs_of_cells.backlog_count) as backlog_count
+    from backlogs_of_cells
+    left join published_segments
+        on
+            backlogs_of_cells.period_grain = published_segments.period_grain
+            and backlogs_of_cells.period_start = published_segments.period_start
+            and backlogs_of_cells.segment_type = published_segments.segment_type
+            and backlogs_of_cells.segment = published_segments.segment
+    group by
+        backlogs_of_cells.period_grain,
+        backlogs_of_cells.period_start,
+        backlogs_of_cells.segment_type,
+        coalesce(published_segments.published_segment, backlogs_of_cells.segment),
+        backlogs_of_cells.ticket_channel
 
 )
 
@@ -372,6 +494,7 @@ select
     cast(coalesce(counted.unanswered_count, 0) as bigint) as unanswered_count,
     cast(coalesce(counted.resolved_count, 0) as bigint) as resolved_count,
     cast(coalesce(counted.solved_count, 0) as bigint) as solved_count,
+    cast(coalesce(counted.handled_count, 0) as bigint) as handled_count,
     cast(backlogs.backlog_count as bigint) as backlog_count,
     cast(coalesce(counted.handoff_count, 0) as bigint) as handoff_count,
 
@@ -403,6 +526,7 @@ select
     100e0 * counted.late_count / nullif(counted.due_count, 0) as sla_breach_pct,
     {{ wilson_bound_pct('counted.late_count', 'counted.due_count', 'low') }} as sla_breach_low,
     {{ wilson_bound_pct('counted.late_count', 'counted.due_count', 'high') }} as sla_breach_high,
+    cast(coalesce(counted.resolution_due_count, 0) as bigint) as resolution_due_count,
     100e0 * counted.resolved_late_count / nullif(counted.resolution_due_count, 0)
         as resolution_breach_pct,
 

@@ -195,12 +195,5 @@ select
     / cast(nullif(revenue_at_start, 0) as double) as revenue_lost_pct,
 
     -- properties
-    cast(
-        case basis
-            when 'contract'
-                then period_end + interval '{{ var("termination_grace_days") }}' day
-            else period_end + interval '{{ var("inactivity_floor_days") }}' day
-        end as date
-    )
-    > cast({{ as_of() }} + interval '1' day as date) as is_provisional
+    {{ is_termination_provisional('basis', 'period_end') }} as is_provisional
 from totals

@@ -23,7 +23,7 @@ with retention_1m as (
 
         select *
         from {{ ref('kpi_repeat') }}
-        where within_days = {{ days }}
+        where within_days = {{ days }} and purchase_number = 2
 
     ),
 
@@ -102,10 +102,33 @@ kpis as (
     {{ kpi_rows('repeat_365d', 'repeat_365d_pct', 'repeat_pct', 'observed_count', 'repeat_low',
         'repeat_high') }}
     union all
-    {{ kpi_rows('repeat_365d', 'second_purchase_days', 'second_purchase_days_p50',
-        'cohort_size') }}
+    {{ kpi_rows('repeat_365d', 'second_purchase_days', 'purchase_days_p50', 'cohort_size') }}
+    union all
+    {{ kpi_rows(ref('kpi_lifecycle'), 'returning_customers_pct', 'returning_pct',
+        'active_before_count', 'returning_low', 'returning_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_lifecycle'), 'resurrected_customers_pct', 'resurrected_pct',
+        'dormant_before_count', 'resurrected_low', 'resurrected_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_lifecycle'), 'dormant_customers', 'dormant_count', 'customer_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_loyalty'), 'loyalty_members', 'member_count', 'member_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_loyalty'), 'loyalty_active_pct', 'active_member_pct', 'member_count',
+        'active_member_low', 'active_member_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_loyalty'), 'loyalty_purchase_pct', 'member_purchase_pct',
+        'purchase_count', 'member_purchase_low', 'member_purchase_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_loyalty'), 'loyalty_sales_pct', 'member_sales_pct', 'purchase_count') }}
+    union all
+    {{ kpi_rows(ref('kpi_loyalty'), 'loyalty_redemption_pct', 'redemption_pct', 'offer_count',
+        'redemption_low', 'redemption_high') }}
     union all
     {{ kpi_rows(ref('kpi_nps'), 'nps', 'nps', 'response_count', 'nps_low', 'nps_high') }}
+    union all
+    {{ kpi_rows(ref('kpi_nps'), 'nps_weighted', 'nps_weighted', 'response_count',
+        'nps_weighted_low', 'nps_weighted_high') }}
     union all
     {{ kpi_rows('csat', 'csat_mean', 'csat_mean', 'response_count', 'csat_mean_low',
         'csat_mean_high') }}

@@ -421,6 +421,7 @@ select
         as csat_gap,
     cast(score_count as bigint) as csat_count,
     cast(refund_amount as decimal(18, 2)) as refund_amount,
+    cast(followed_count as bigint) as followed_count,
     100e0 * lost_count / nullif(followed_count, 0) as lost_pct,
     100e0 * lost_count / nullif(followed_count, 0)
     - 100e0 * (all_lost_count - lost_count) / nullif(all_followed_count - followed_count, 0)

@@ -320,6 +320,8 @@ select
     -- counts
     cast(reasons.lost_count as bigint) as lost_count,
     cast(reasons.stayed_count as bigint) as stayed_count,
+    cast(lost_totals.lost_count as bigint) as lost_total,
+    cast(at_start.stayed_count as bigint) as stayed_total,
 
     -- rates
     100 * reasons.lost_count / cast(lost_totals.lost_count as double) as lost_pct,
@@ -332,7 +334,12 @@ select
             at_start.customer_count - reasons.lost_count - reasons.stayed_count, 0
         ) as double),
         0
-    ) as risk_ratio
+    ) as risk_ratio,
+
+    -- properties
+    {{ is_termination_provisional(
+        'reasons.basis', period_end('reasons.period_grain', 'reasons.period_start')
+    ) }} as is_provisional
 from reasons
 inner join lost_totals
     on

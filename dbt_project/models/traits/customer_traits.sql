@@ -77,6 +77,15 @@ rhythms as (
 
 ),
 
+shifts as (
+
+    select
+        customer_id,
+        gained_category
+    from {{ ref('trait_category_shift') }}
+
+),
+
 seasons as (
 
     select
@@ -156,6 +165,7 @@ select
     rhythms.expected_next_date,
     rhythms.overdue_ratio,
     rhythms.last_basket_kind,
+    shifts.gained_category,
     seasons.event_code as top_season,
     milestones.kind as latest_life_event,
 
@@ -176,6 +186,7 @@ left join channels on customers.customer_id = channels.customer_id
 left join preferences on customers.customer_id = preferences.customer_id
 left join offers on customers.customer_id = offers.customer_id
 left join rhythms on customers.customer_id = rhythms.customer_id
+left join shifts on customers.customer_id = shifts.customer_id
 left join seasons
     on
         customers.customer_id = seasons.customer_id

@@ -53,6 +53,20 @@ rhythms as (
 
 ),
 
+gap_spreads as (
+
+    -- where gaps vary much, a long one proves nothing
+    select
+        spaced.customer_id,
+        cast(median(abs(spaced.gap_before_days - rhythms.median_gap_days)) as double)
+        <= {{ var('basket_steady_spread') }} * max(rhythms.median_gap_days) as is_steady
+    from spaced
+    inner join rhythms on spaced.customer_id = rhythms.customer_id
+    where spaced.gap_before_days is not null
+    group by spaced.customer_id
+
+),
+
 usual as (
 
     select
@@ -124,6 +138,7 @@ compared as (
         spaced.gap_after_days,
         rhythms.median_gap_days,
         rhythms.gap_count,
+        coalesce(gap_spreads.is_steady, false) as is_steady,
         -- the usual factor makes it a standard deviation; who always buys alike is allowed one more
         (purchases.item_count - usual.median_items)
         / greatest(1.4826e0 * spreads.deviation, 1e0) as quantity_z,
@@ -135,6 +150,7 @@ compared as (
             purchases.customer_id = spaced.customer_id
             and purchases.purchase_date = spaced.purchase_date
     left join rhythms on purchases.customer_id = rhythms.customer_id
+    left join gap_spreads on purchases.customer_id = gap_spreads.customer_id
     left join usual on purchases.customer_id = usual.customer_id
     left join spreads on purchases.customer_id = spreads.customer_id
     left join feasts
@@ -171,13 +187,13 @@ select
         when is_gift then 'gift_or_event'
         when gap_count < {{ var('rhythm_min_gaps') }} or gap_count is null then null
         -- large, and either proven by the pause after it or too young to tell
-        when is_large and (has_lasted or gap_after_days is null) then 'stock_up'
+        when is_large and is_steady and (has_lasted or gap_after_days is null) then 'stock_up'
         when is_at_feast and gap_before_days < {{ var('basket_on_rhythm_from') }} * median_gap_days
             then 'gift_or_event'
         when not is_large and coalesce(is_on_rhythm, true) then 'routine'
         else 'irregular'
     end as basket_kind,
-    coalesce(is_large and has_lasted, false) as is_confirmed_stock_up,
+    coalesce(is_large and is_steady and has_lasted, false) as is_confirmed_stock_up,
 
     -- timestamps
     purchased_at,

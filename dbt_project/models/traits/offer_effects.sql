@@ -265,6 +265,59 @@ corrected as (
         )) as q_value
     from tested
 
+),
+
+moved as (
+
+    select
+        campaign_id,
+        segment,
+        withheld_reason,
+        -- nobody can say who of them would have bought anyway, only how many
+        least(1e0, greatest(0e0, 1 - treated_count * difference / nullif(redeemer_count, 0)))
+            as subsidised_share
+    from gated
+    where metric = 'conversion'
+
+),
+
+money as (
+
+    select
+        gated.campaign_id,
+        gated.segment,
+        gated.metric,
+        coalesce(
+            gated.withheld_reason,
+            moved.withheld_reason,
+            returns.unknown_cost,
+            case when gated.contact_cost_amount is null then 'no_contact_cost' end
+        ) as roi_withheld_reason,
+        cast(gated.contact_cost_amount as double) as contact_cost_amount,
+        returns.offer_discount_amount,
+        returns.offer_discount_amount * moved.subsidised_share as subsidised_discount_amount,
+        returns.margin_gain_amount,
+        returns.margin_gain_low,
+        returns.margin_gain_high
+    from gated
+    inner join moved on gated.campaign_id = moved.campaign_id and gated.segment = moved.segment
+    inner join {{ ref('int_traits__offer_returns') }} as returns
+        on gated.campaign_id = returns.campaign_id and gated.segment = returns.segment
+    where gated.metric = 'revenue'
+
+),
+
+returned as (
+
+    -- the arms differ in margin after all discounts: what the subsidised got is in it already, and
+    -- is added to show what those brought who would not have bought
+    select
+        *,
+        margin_gain_amount + subsidised_discount_amount as incremental_margin_amount,
+        nullif(subsidised_discount_amount + contact_cost_amount, 0) as cost_amount
+    from money
+    where roi_withheld_reason is null
+
 )
 
 select
@@ -332,6 +385,22 @@ select
     case
         when gated.metric = 'revenue' then cast(gated.contact_cost_amount as decimal(18, 2))
     end as contact_cost_amount,
+    money.offer_discount_amount,
+    cast(returned.subsidised_discount_amount as decimal(18, 2)) as subsidised_discount_amount,
+    cast(returned.incremental_margin_amount as decimal(18, 2)) as incremental_margin_amount,
+    cast(
+        (returned.margin_gain_amount - returned.contact_cost_amount) / returned.cost_amount
+        as decimal(18, 6)
+    ) as margin_roi,
+    cast(
+        (returned.margin_gain_low - returned.contact_cost_amount) / returned.cost_amount
+        as decimal(18, 6)
+    ) as margin_roi_low,
+    cast(
+        (returned.margin_gain_high - returned.contact_cost_amount) / returned.cost_amount
+        as decimal(18, 6)
+    ) as margin_roi_high,
+    money.roi_withheld_reason,
 
     -- seen, not caused: the treated against themselves in as many days before
     cast(gated.treated_sum as double) / nullif(gated.treated_count, 0) as observed_value,
@@ -352,3 +421,13 @@ left join corrected
         gated.campaign_id = corrected.campaign_id
         and gated.segment = corrected.segment
         and gated.metric = corrected.metric
+left join money
+    on
+        gated.campaign_id = money.campaign_id
+        and gated.segment = money.segment
+        and gated.metric = money.metric
+left join returned
+    on
+        gated.campaign_id = returned.campaign_id
+        and gated.segment = returned.segment
+        and gated.metric = returned.metric
