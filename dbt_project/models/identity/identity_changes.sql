@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_version() }}"
+    pre_hook="{{ delete_version(source('ledger', 'state')) }}"
 ) }}
 
 with state as (

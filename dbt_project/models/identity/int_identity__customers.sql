@@ -2,7 +2,11 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_touched() }}"
+    pre_hook="{{ delete_touched(
+        ref('int_identity__assignments'),
+        source('ledger', 'assignments'),
+        source('ledger', 'customers')
+    ) }}"
 ) }}
 -- depends_on: {{ ref('int_identity__contended_records') }}
 
@@ -44,7 +48,11 @@ live as (
 
     select distinct customer_id
     from assignments
-    {{ where_touched() }}
+    {{ where_touched(
+        ref('int_identity__assignments'),
+        source('ledger', 'assignments'),
+        source('ledger', 'customers')
+    ) }}
 
 ),
 
@@ -61,7 +69,13 @@ ended as (
     from known_customers
     left join live on known_customers.customer_id = live.customer_id
     where live.customer_id is null
-    {{ where_touched('known_customers.', 'and') }}
+    {{ where_touched(
+        ref('int_identity__assignments'),
+        source('ledger', 'assignments'),
+        source('ledger', 'customers'),
+        of='known_customers.',
+        word='and'
+    ) }}
 
 ),
 
