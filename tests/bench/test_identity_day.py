@@ -27,7 +27,8 @@ from orchestration.demo import FIRST_DAY as DEMO_FIRST_DAY
 from orchestration.demo import invented
 from tests.bench.test_identity_cost import DAYS, FEEDS, SIZES, DemoTenant, cpu_seconds, load
 
-MAX_SHARE = 0.15
+# what is wanted, and what it may not pass meanwhile: see docs/decisions/0024
+WANTED_SHARE, MAX_SHARE = 0.15, 0.4
 MANY_RECORDS = 1_000_000
 LAST_DAY = DEMO_FIRST_DAY + timedelta(days=DAYS - 1)
 # one record in so many arrives, and one changes
@@ -44,7 +45,7 @@ MOVING = ("email", "phone", "street", "house_number", "postcode", "city")
 def test_a_small_day_costs_a_small_part_of_a_build_of_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prints both by model; asserts the share at a million records."""
+    """Prints both by model; asserts a limit of the share at a million records."""
     from orchestration import transform
 
     tenant = DemoTenant(tmp_path)
@@ -81,6 +82,7 @@ def test_a_small_day_costs_a_small_part_of_a_build_of_all(
             ratio = day.get(name, 0) / full[name] if full[name] else 0
             print(f"{name:72}{full[name]:8.2f}{day.get(name, 0):8.2f}{ratio:8.1%}")
     print(f"{'all':72}{sum(full.values()):8.2f}{sum(day.values()):8.2f}{share:8.1%}")
+    print(f"{'wanted':72}{'':16}{WANTED_SHARE:8.1%}")
     print(f"{'all, on the first day':72}{'':8}{sum(first_day.values()):8.2f}")
     print(f"{'publishing: a version of the ledger':72}{full_commit:8.2f}{day_commit:8.2f}")
     assert touched <= compared < records / 20, "a day's build compares what changed"
