@@ -23,7 +23,10 @@ def sentence(node: Mapping[str, Any]) -> str | None:
         case "is_key":
             columns, optional = given["columns"], given.get("may_be_null") or []
             required = ", ".join(column for column in columns if column not in optional)
-            return f"No two rows have the same `{', '.join(columns)}`; none lacks `{required}`."
+            rows = f" of `{_table(given['among'])}`" if given.get("among") else ""
+            return (
+                f"No two rows have the same `{', '.join(columns)}`{rows}; none lacks `{required}`."
+            )
         case "holds":
             return f"`{_plain(given['condition'])}` holds of every row."
         case "adds_up_to_all":

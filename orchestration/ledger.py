@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -128,6 +128,7 @@ def build_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
                 run_id=context.run.run_id,
                 as_of=runs.as_of(context),
                 rules=rules_digest(manifest),
+                models=models_digest(manifest),
             )
         except LedgerError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
@@ -136,9 +137,10 @@ def build_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     return ledger
 
 
-def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
+def attach(where: Settings, *, run_id: str, as_of: date, rules: str, models: str = "") -> int:
     """(Re)create schema `ledger` of the warehouse over the newest version.
 
+    `rules` and `models` are digests of what decides who is who, and of all of identity's SQL.
     Before the first publication the tables are empty. Returns the version's number, 0 for none.
     Raises LedgerError when it is damaged, and when it does not know what is published, because
     building without it could number every customer anew.
@@ -153,7 +155,7 @@ def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
     overridden = sorted({f"{row[at]}:{row[at + 1]}" for row in changed for at in (1, 3)})
     accepted = _pending(where, newest).get("identity", {}).get("observed", {})
     with duckdb.connect(str(where.warehouse)) as warehouse:
-        held = _holds(warehouse, newest)
+        held = _holds(warehouse, newest, models)
         warehouse.execute("begin")
         warehouse.execute(f"create schema if not exists {SCHEMA}")
         for table in TABLES:
@@ -172,7 +174,8 @@ def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
             "$2::varchar as run_id, $3::timestamp as changed_at, "
             "$4::boolean as are_rules_changed, $5::double as accepted_churn_share, "
             "$6::double as accepted_consolidation_shift, $7::varchar as rules, "
-            "$8::varchar as overrides, $9::boolean as holds_version_before",
+            "$8::varchar as overrides, $9::boolean as holds_version_before, "
+            "$10::varchar as models",
             [
                 newest.number + 1 if newest else 1,
                 run_id,
@@ -184,6 +187,7 @@ def attach(where: Settings, *, run_id: str, as_of: date, rules: str) -> int:
                 rules,
                 json.dumps(overrides),
                 held,
+                models,
             ],
         )
         warehouse.execute(
@@ -321,27 +325,57 @@ def rules_digest(manifest: Mapping[str, Any]) -> str:
     Overrides are left out: they are told apart from rules.
     """
     (top,) = (name for name in manifest["nodes"] if name.endswith(".int_identity__clusters"))
+    told = _told(manifest, [top])
+    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    for name, value in (project.get("vars") or {}).items():
+        if name.startswith("identity"):
+            told[name] = json.dumps(value, sort_keys=True)
+    return _digest_of(told)
+
+
+def models_digest(manifest: Mapping[str, Any]) -> str:
+    """A digest of the SQL of all models of identity: tables built by another are not followed."""
+    return _digest_of(
+        _told(
+            manifest,
+            [
+                name
+                for name, node in manifest["nodes"].items()
+                if node["resource_type"] == "model" and _is_of_identity(node)
+            ],
+        )
+    )
+
+
+def _told(manifest: Mapping[str, Any], models: Iterable[str]) -> dict[str, str]:
+    """What these models of identity, and those they are made of, are written in, by name."""
     told: dict[str, str] = {}
-    todo = [top]
+    todo = list(models)
     while todo:
         name = todo.pop()
         node = manifest["nodes"].get(name)
         if node is None or name in told or node["name"] == _OVERRIDES.stem:
             continue
-        if "identity" not in Path(node["original_file_path"]).parts and (
-            node["resource_type"] != "seed"
-        ):
+        if not _is_of_identity(node) and node["resource_type"] != "seed":
             continue  # a station before this one
         told[name] = str(node["checksum"]["checksum"])
         depends = node.get("depends_on", {})
         todo += depends.get("nodes", [])
-        for macro in depends.get("macros", []):
-            if macro.startswith("macro.customer_insights."):
+        macros = list(depends.get("macros", []))
+        while macros:
+            macro = macros.pop()
+            if macro.startswith("macro.customer_insights.") and macro not in told:
                 told[macro] = str(manifest["macros"][macro]["macro_sql"])
-    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
-    for name, value in (project.get("vars") or {}).items():
-        if name.startswith("identity"):
-            told[name] = json.dumps(value, sort_keys=True)
+                # a node's list leaves out what its macros call
+                macros += manifest["macros"][macro]["depends_on"]["macros"]
+    return told
+
+
+def _is_of_identity(node: Mapping[str, Any]) -> bool:
+    return "identity" in Path(node["original_file_path"]).parts
+
+
+def _digest_of(told: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -361,19 +395,19 @@ def _must_know_what_is_published(where: Settings, newest: Version | None) -> Non
         )
 
 
-def _holds(warehouse: duckdb.DuckDBPyConnection, newest: Version | None) -> bool:
+def _holds(warehouse: duckdb.DuckDBPyConnection, newest: Version | None, models: str) -> bool:
     """Whether identity's tables in the warehouse are those that this version was written from.
 
-    They are while the run that built them is also the last that began to.
+    They are while the run that built them is also the last that began to, by the same SQL.
     """
     try:
         built = warehouse.execute(
-            "select health.ledger_version, health.run_id, state.run_id "
+            "select health.ledger_version, health.run_id, state.run_id, state.models "
             f"from identity.int_identity__health as health, {SCHEMA}.state as state"
         ).fetchall()
-    except duckdb.CatalogException:
-        return False
-    return newest is not None and built == [(newest.number, newest.run_id, newest.run_id)]
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return False  # never built, or by an older version of this program
+    return newest is not None and built == [(newest.number, newest.run_id, newest.run_id, models)]
 
 
 def _start_from_published(where: Settings, reason: str) -> str:

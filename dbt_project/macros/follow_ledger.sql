@@ -119,3 +119,41 @@ With those that a build of this version that was not finished has decided alread
     ) as records
     left join {{ clusters }} as clusters on records.record_key = clusters.record_key
 {%- endmacro %}
+
+
+{#-
+Customers whose state can be another than it was: those that a contended record has or ever had, and
+those that lead to one of these.
+-#}
+{% macro where_touched(assignments, intervals, customers, of='', word='where') -%}
+    {%- if follows_ledger() -%}
+    {%- set touched -%}
+        select customer_id from {{ assignments }} {{ where_contended('record_key') }}
+        union
+        select customer_id from {{ intervals }} {{ where_contended('record_key') }}
+    {%- endset -%}
+    {{ word }} (
+        {{ of }}customer_id in ({{ touched }})
+        or {{ of }}customer_id in (
+            select customer_id from {{ customers }} where successor_customer_id in ({{ touched }})
+        )
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro delete_touched(assignments, intervals, customers) -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }} {{ where_touched(assignments, intervals, customers) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- What a build of this version that was not finished has added already; all if nothing is followed. -#}
+{% macro delete_version(state) -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    {%- if follows_ledger() %}
+    where ledger_version = (select version from {{ state }})
+    {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,23 +1,12 @@
-{#-
-Identifiers without the addresses and numbers that link nobody, numbered, and with a digest of all
-that a record says, to tell whether it has changed.
--#}
-{% macro guarded_identifiers(identifiers, shared_values, where='') -%}
-    {%- set said = [
-        'loyalty_id', 'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street',
-        'house_number', 'unit', 'postcode', 'city', 'country',
-    ] -%}
-    {%- set digested = [] -%}
-    {%- for column in said -%}
-        {%- do digested.append('coalesce(cast(' ~ column ~ " as string), '~')") -%}
-    {%- endfor -%}
+{#- Identifiers without the addresses and numbers that link nobody, numbered. -#}
+{% macro guarded_identifiers(identifiers, shared_values) -%}
+    {%- set said = said_columns() -%}
     select
         {{ record_number('record_key') }} as record_no,
         record_key,
         source,
         source_record_id,
-        {{ said | join(', ') }},
-        md5({{ digested | join(" || '|' || ") }}) as content_key
+        {{ said | join(', ') }}
     from (
         select
             identifiers.record_key,
@@ -28,10 +17,19 @@ that a record says, to tell whether it has changed.
             {% endfor -%}
             case when emails.contact_value is null then identifiers.email end as email,
             case when phones.contact_value is null then identifiers.phone end as phone
-        from (select * from {{ identifiers }} {{ where }}) as identifiers
+        from {{ identifiers }} as identifiers
         left join {{ shared_values }} as emails
             on emails.kind = 'email' and identifiers.email = emails.contact_value
         left join {{ shared_values }} as phones
             on phones.kind = 'phone' and identifiers.phone = phones.contact_value
     ) as guarded
+{%- endmacro %}
+
+
+{#- All that a record says. -#}
+{% macro said_columns() -%}
+    {{ return([
+        'loyalty_id', 'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street',
+        'house_number', 'unit', 'postcode', 'city', 'country',
+    ]) }}
 {%- endmacro %}

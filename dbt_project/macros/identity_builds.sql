@@ -37,45 +37,66 @@ adds them again. int_identity__built ends it.
 
 
 {#-
-Records that are new, say something else or are gone, with what they said before as far as it
-decides whom they are compared with; none when all is built anew.
+Records that are new, say something else or are gone: what they said before as far as it decides
+whom they are compared with, and all they say now. None when all is built anew.
 -#}
 {% macro changed_records(before, identifiers, shared_values) -%}
     {%- set said = [
         'first_name', 'last_name', 'email', 'phone', 'birth_date', 'street', 'house_number',
         'postcode',
-    ] | join(', ') -%}
-    {%- if before is none -%}
-    select {{ record_number('record_key') }} as record_no, record_key, {{ said }}
-    from {{ identifiers }}
-    where false
-    {%- else -%}
+    ] -%}
+    {%- set says = ['source', 'source_record_id'] + said_columns() -%}
     with now as (
 
         {{ guarded_identifiers(identifiers, shared_values) }}
 
-    ),
-
-    changed as (
-
-        select
-            coalesce(now.record_no, before.record_no) as record_no,
-            coalesce(now.record_key, before.record_key) as record_key
-        from now
-        full outer join {{ before }} as before on now.record_no = before.record_no
-        where now.content_key is distinct from before.content_key
-
     )
 
-    select changed.record_no, changed.record_key, {{ said }}
-    from changed
-    left join {{ before }} as before on changed.record_no = before.record_no
+    {% if before is none -%}
+    select
+        record_no,
+        record_key,
+        false as is_gone,
+        {{ said | join(', ') }}
+        {%- for column in says %},
+        {{ column }} as now_{{ column }}
+        {%- endfor %}
+    from now
+    where false
+    {%- else -%}
+    -- by key, and column by column: a number and a digest of each record would cost more than all
+    -- the rest
+    select
+        {{ record_number('coalesce(now.record_key, before.record_key)') }} as record_no,
+        coalesce(now.record_key, before.record_key) as record_key,
+        now.record_key is null as is_gone,
+        before.{{ said | join(', before.') }}
+        {%- for column in says %},
+        now.{{ column }} as now_{{ column }}
+        {%- endfor %}
+    from now
+    full outer join {{ before }} as before on now.record_key = before.record_key
+    where
+        now.record_key is distinct from before.record_key
+        {%- for column in said_columns() %}
+        or now.{{ column }} is distinct from before.{{ column }}
+        {%- endfor %}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro where_changed(changed) -%}
+{#- What the changed records say now, or all records when all is built anew. -#}
+{% macro records_to_profile(changed, identifiers, shared_values) -%}
     {%- if is_incremental() -%}
-    where record_key in (select record_key from {{ changed }})
+    select
+        record_no,
+        record_key
+        {%- for column in ['source', 'source_record_id'] + said_columns() %},
+        now_{{ column }} as {{ column }}
+        {%- endfor %}
+    from {{ changed }}
+    where not is_gone
+    {%- else -%}
+    {{ guarded_identifiers(identifiers, shared_values) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -108,6 +129,14 @@ decides whom they are compared with; none when all is built anew.
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
     {{ return(local_md5(tojson(settings))) }}
+{%- endmacro %}
+
+{#- A digest of the SQL that decides who is who, which the ledger is laid out with; none without. -#}
+{% macro identity_rules() -%}
+    {%- set state = adapter.get_relation(this.database, 'ledger', 'state') if execute -%}
+    {%- if state -%}
+        {{ return(run_query('select rules from ' ~ state).columns[0].values()[0]) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro identity_seed_rows() -%}

@@ -194,18 +194,40 @@ def _measure(
 def _identify(
     tenant: Tenant, first: date, last: date, seeds: Path | None = None
 ) -> tuple[float, float]:
-    """Load the feeds of people, stage them and build the clusters.
+    """Load and stage the feeds of people, and build the clusters.
 
     With `seeds`, the weights are first learned into that folder, and those are used. Returns the
     processor seconds of the identity models, those before the candidates and those from the
     candidates to the clusters.
     """
+    from orchestration import transform
+
+    load(tenant, first, last)
+    with tenant.environment():
+        where = settings.load()
+
+        def build(*selection: str) -> float:
+            began = cpu_seconds()
+            outcome = transform.invoke(where, last, ["run", "--quiet", "--select", *selection])
+            assert outcome.success, outcome.exception
+            return cpu_seconds() - began
+
+        build(INPUT_MODELS)
+        if seeds is not None:
+            build(STANDARD_MODELS)
+            _train(where, seeds)
+        nothing = build("fqn:customer_insights.nothing")
+        standardising = build(STANDARD_MODELS, "--exclude", INPUT_MODELS) - nothing
+        return standardising, build(CLUSTER_MODELS, "--exclude", STANDARD_MODELS) - nothing
+
+
+def load(tenant: Tenant, first: date, last: date) -> None:
+    """Load the feeds of people and stage them."""
     import dagster as dg
 
     from orchestration import definitions, raw, schedules, transform
 
     with tenant.environment():
-        where = settings.load()
         built = definitions.build()
         graph = built.resolve_asset_graph()
         wanted = [
@@ -224,20 +246,6 @@ def _identify(
                 raise_on_error=False,
             )
         assert result.success
-
-        def build(*selection: str) -> float:
-            began = _cpu()
-            outcome = transform.invoke(where, last, ["run", "--quiet", "--select", *selection])
-            assert outcome.success, outcome.exception
-            return _cpu() - began
-
-        build(INPUT_MODELS)
-        if seeds is not None:
-            build(STANDARD_MODELS)
-            _train(where, seeds)
-        nothing = build("fqn:customer_insights.nothing")
-        standardising = build(STANDARD_MODELS, "--exclude", INPUT_MODELS) - nothing
-        return standardising, build(CLUSTER_MODELS, "--exclude", STANDARD_MODELS) - nothing
 
 
 def _train(where: settings.Settings, folder: Path) -> None:
@@ -296,6 +304,7 @@ def _print_rules(tenant: Tenant, truth: str) -> None:
         print(f"{rule:44}{links:10,}{right:10,}{right / links:8.4f}")
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
+    """Processor seconds of this process so far."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     return spent.ru_utime + spent.ru_stime

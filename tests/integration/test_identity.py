@@ -125,8 +125,8 @@ class Identity:
             select 'score', a::varchar, b::varchar, rule, round(match_weight, 6)::varchar
             from identity.int_identity__scores
             union all
-            select 'profile', record_key, content_key, null, null
-            from vault.int_identity__profiles
+            select 'profile', record_key, to_json(profiles)::varchar, null, null
+            from vault.int_identity__profiles as profiles
             order by all
             """
         )

@@ -253,6 +253,13 @@ def test_a_change_of_rules_is_named_as_the_cause(identity: Identity) -> None:
     ) == [("merged", "email", "records: 1 of 1", "rules")]
 
 
+def test_tables_built_by_other_sql_are_not_followed(identity: Identity) -> None:
+    for models, is_followed in (("", True), ("changed", False)):
+        identity.step("ab", "c")
+        ledger.attach(identity.where, run_id="next", as_of=identity.day, rules="", models=models)
+        assert identity.ask("select holds_version_before from ledger.state") == [(is_followed,)]
+
+
 def test_an_override_is_named_as_the_cause(
     identity: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_version(source('ledger', 'state')) }}"
+) }}
+
 with state as (
 
     select version, changed_at, are_rules_changed
@@ -17,6 +24,8 @@ earlier as (
         evidence,
         cause
     from {{ source('ledger', 'changes') }}
+    -- which are here already
+    {{ 'where false' if follows_ledger() }}
 
 ),
 

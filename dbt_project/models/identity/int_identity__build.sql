@@ -24,7 +24,9 @@ seeds as (
 select
     records.record_doublings,
     md5(
-        '{{ identity_settings_digest() }}' || seeds.seed_digest
+        '{{ identity_settings_digest() }}'
+        || '{{ identity_rules() }}'
+        || seeds.seed_digest
         || cast(records.record_doublings as string)
     ) as fingerprint
 from records

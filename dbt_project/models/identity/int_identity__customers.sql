@@ -1,3 +1,15 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_touched(
+        ref('int_identity__assignments'),
+        source('ledger', 'assignments'),
+        source('ledger', 'customers')
+    ) }}"
+) }}
+-- depends_on: {{ ref('int_identity__contended_records') }}
+
 with state as (
 
     select changed_at
@@ -36,6 +48,11 @@ live as (
 
     select distinct customer_id
     from assignments
+    {{ where_touched(
+        ref('int_identity__assignments'),
+        source('ledger', 'assignments'),
+        source('ledger', 'customers')
+    ) }}
 
 ),
 
@@ -52,6 +69,13 @@ ended as (
     from known_customers
     left join live on known_customers.customer_id = live.customer_id
     where live.customer_id is null
+    {{ where_touched(
+        ref('int_identity__assignments'),
+        source('ledger', 'assignments'),
+        source('ledger', 'customers'),
+        of='known_customers.',
+        word='and'
+    ) }}
 
 ),
 
@@ -84,6 +108,7 @@ heirs as (
         whereabouts.successor_customer_id,
         count(*) over (partition by whereabouts.customer_id) as heir_count
     from whereabouts
+    cross join state
     left join known_customers
         on whereabouts.successor_customer_id = known_customers.customer_id
     qualify row_number() over (

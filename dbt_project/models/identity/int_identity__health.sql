@@ -9,41 +9,58 @@ with state as (
 
 ),
 
-before as (
+records_before as (
 
-    select count(*) as record_count, count(distinct customer_id) as customer_count
+    select count(*) as record_count
     from {{ source('ledger', 'assignments') }}
     where valid_to is null
 
 ),
 
-after as (
+customers_before as (
+
+    select count(*) as customer_count
+    from {{ source('ledger', 'customers') }}
+    where state = 'live'
+
+),
+
+records_after as (
 
     select
         count(*) as record_count,
-        count(distinct customer_id) as customer_count,
         count(previous_customer_id) as known_record_count,
         count_if(is_changed) as changed_record_count
     from {{ ref('int_identity__assignments') }}
 
 ),
 
+customers_after as (
+
+    select count(*) as customer_count
+    from {{ ref('int_identity__customers') }}
+    where state = 'live'
+
+),
+
 rates as (
 
     select
-        before.record_count as previous_record_count,
-        before.customer_count as previous_customer_count,
-        after.record_count,
-        after.customer_count,
-        after.changed_record_count,
-        after.changed_record_count / nullif(cast(after.known_record_count as double), 0)
-            as churn_share,
-        1 - after.customer_count / nullif(cast(after.record_count as double), 0)
+        records_before.record_count as previous_record_count,
+        customers_before.customer_count as previous_customer_count,
+        records_after.record_count,
+        customers_after.customer_count,
+        records_after.changed_record_count,
+        records_after.changed_record_count
+        / nullif(cast(records_after.known_record_count as double), 0) as churn_share,
+        1 - customers_after.customer_count / nullif(cast(records_after.record_count as double), 0)
             as consolidation_rate,
-        1 - before.customer_count / nullif(cast(before.record_count as double), 0)
-            as previous_consolidation_rate
-    from before
-    cross join after
+        1 - customers_before.customer_count
+        / nullif(cast(records_before.record_count as double), 0) as previous_consolidation_rate
+    from records_before
+    cross join customers_before
+    cross join records_after
+    cross join customers_after
 
 )
 

@@ -7,14 +7,13 @@
         where record_no in (select record_no from {{ ref('int_identity__changed_records') }})
     {% endif %}"
 ) }}
--- depends_on: {{ ref('int_identity__changed_records') }}
 
 with guarded as (
 
-    {{ guarded_identifiers(
+    {{ records_to_profile(
+        ref('int_identity__changed_records'),
         ref('int_identity__identifiers'),
-        ref('int_identity__shared_values'),
-        where_changed(ref('int_identity__changed_records'))
+        ref('int_identity__shared_values')
     ) }}
 
 ),
@@ -51,7 +50,6 @@ select
     guarded.source,
     guarded.source_record_id,
     guarded.loyalty_id,
-    guarded.content_key,
 
     -- who
     guarded.first_name,

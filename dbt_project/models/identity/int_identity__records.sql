@@ -3,7 +3,7 @@ with listed as (
     select
         source,
         source_record_id,
-        entered_at,
+        case when entered_at < {{ as_of_end() }} then entered_at end as entered_at,
         changed_at
     from {{ ref('int_identity__listed_records') }}
 
@@ -81,23 +81,8 @@ subscriber_acts as (
 
 ),
 
-entries as (
-
-    select
-        source,
-        source_record_id,
-        true as is_own_act,
-        entered_at as first_acted_at,
-        entered_at as last_acted_at
-    from listed
-    where entered_at < {{ as_of_end() }}
-
-),
-
 acts as (
 
-    select * from entries
-    union all
     select * from member_acts
     union all
     select * from account_acts
@@ -127,8 +112,11 @@ select
     listed.source_record_id is not null as is_listed,
 
     -- timestamps
-    coalesce(seen.first_seen_at, listed.changed_at) as first_seen_at,
-    coalesce(seen.last_seen_at, seen.first_seen_at, listed.changed_at) as last_seen_at
+    coalesce(least(listed.entered_at, seen.first_seen_at), listed.changed_at) as first_seen_at,
+    -- to be entered is an act too
+    coalesce(
+        greatest(listed.entered_at, seen.last_seen_at), seen.first_seen_at, listed.changed_at
+    ) as last_seen_at
 from listed
 full outer join seen
     on
