@@ -141,9 +141,7 @@ def _build(tenant: Tenant, as_of: date, *options: str) -> dict[str, float]:
         began = _cpu()
         command = ["run", "--quiet", "--threads", "1", "--select", TRAITS, *options]
         outcome = transform.invoke(where, as_of, command, keep)
-        assert outcome.success, outcome.exception or [
-            (each.node.name, each.message) for each in outcome.result if each.status == "error"
-        ]
+        assert outcome.success, transform.failure_reason(outcome)
     spent["dbt"] = _cpu() - began - sum(spent.values())
     return spent
 
@@ -180,16 +178,15 @@ def _different(one: Path, other: Path) -> dict[str, tuple[int, int]]:
         assert names == _tables(con, "other")
         found = {}
         for table in names:
-            only = [
+            one_only, other_only = (
                 con.execute(
                     f"select count(*) from (from {a}.{table} except all from {b}.{table})"
-                ).fetchone()
+                ).fetchall()[0][0]
                 for a, b in (("one", "other"), ("other", "one"))
-            ]
-            counts = tuple(row[0] for row in only if row)
-            if counts != (0, 0):
-                found[table] = counts
-        return found  # type: ignore[return-value]
+            )
+            if one_only or other_only:
+                found[table] = (one_only, other_only)
+        return found
 
 
 def _sizes(before: Path, after: Path) -> str:
