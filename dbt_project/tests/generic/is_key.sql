@@ -4,10 +4,8 @@
     select
         {{ columns | join(', ') }},
         count(*) as row_count
-    from {{ model }}
-    {% if among -%}
-    semi join {{ among }} as among using ({{ columns | join(', ') }})
-    {%- endif %}
+    from {{ model }}{% if among %}
+    semi join {{ among }} as among using ({{ columns | join(', ') }}){% endif %}
     group by {{ columns | join(', ') }}
     having count(*) > 1 or {{ required | join(' is null or ') }} is null
 {% endtest %}
