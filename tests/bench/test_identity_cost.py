@@ -219,9 +219,10 @@ def _identify(
         if seeds is not None:
             build(STANDARD_MODELS)
             _train(where, seeds)
+        standardising = build(STANDARD_MODELS, "--exclude", INPUT_MODELS)
         nothing = build(EMPTY_MODEL)
-        standardising = build(STANDARD_MODELS, "--exclude", INPUT_MODELS) - nothing
-        return standardising, build(CLUSTER_MODELS, "--exclude", STANDARD_MODELS) - nothing
+        clusters = build(CLUSTER_MODELS, "--exclude", STANDARD_MODELS)
+        return standardising - nothing, clusters - nothing
 
 
 def load(tenant: Tenant, first: date, last: date) -> None:
