@@ -116,6 +116,9 @@ def _write_people(connection: duckdb.DuckDBPyConnection) -> None:
             street varchar, house_number varchar, unit varchar, postcode varchar, city varchar,
             country varchar
         );
+        -- none, as when all is built anew
+        create table vault.int_identity__touched_records as
+        from vault.int_identity__identifiers where false;
         create table vault.stg_crm__contacts as
         from (
             values ('C1', 'KK@a.org', 'kk@a.org'), ('C2', 'unknown', null), ('C3', null, null)
