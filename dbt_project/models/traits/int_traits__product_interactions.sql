@@ -1,7 +1,7 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
     post_hook="delete from {{ this }} where product_id is null"
 ) }}
@@ -161,7 +161,7 @@ product_contents as (
 
     select
         product_id,
-        sum(_content) as content
+        sum(cast(_content as decimal(38, 0))) as content
     from products
     group by product_id
 
@@ -172,7 +172,8 @@ versions as (
     -- what is known of the products is a part of it
     select
         facts.customer_id,
-        {{ content_of_rows(
+        {{ version_of_rows(
+            ['facts.customer_id'],
             ['facts.product_id', 'facts.acted_at', 'facts.acted_on', 'facts.weight',
              'product_contents.content'],
             [var('purchase_weight'), var('return_weight'), var('repeat_purchase_weight'),
@@ -186,7 +187,7 @@ versions as (
 
 changed as (
 
-    {{ changed_customers('versions') }}
+    {{ changed_units('versions') }}
 
 ),
 

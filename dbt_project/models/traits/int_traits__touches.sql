@@ -1,10 +1,17 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
     post_hook="delete from {{ this }} where channel is null"
 ) }}
+
+{#- How many of a customer's categories stand in each stage, in one number: four digits a stage, the
+stage furthest along first, and what is looked for before what was bought. -#}
+{%- set ones = {
+    'intent': '10000000000000000', 'inform': '1000000000000', 'explore': '100000000',
+    'purchase': '10000', 'after_purchase': '1',
+} %}
 
 with customers as (
 
@@ -250,22 +257,12 @@ touches as (
         'outbound' as direction,
         channel,
         hour_at,
-        delivered_count as touch_count,
-        responded_count as response_count,
-        responded_count > 0 as tells_hour,
+        cast(sum(delivered_count) as bigint) as touch_count,
+        cast(sum(responded_count) as bigint) as response_count,
+        sum(responded_count) > 0 as tells_hour,
         false as is_browsing
     from {{ ref('int_traits__messages') }}
-
-),
-
-paths as (
-
-    -- what becomes of a path after a touch does not concern it
-    select
-        customer_id,
-        max(_version) as content
-    from {{ ref('int_traits__path_changes') }}
-    group by customer_id
+    group by customer_id, channel, hour_at
 
 ),
 
@@ -283,56 +280,114 @@ zoned as (
 
 ),
 
-contents as (
+steps as (
+
+    -- in one category the customer leaves a stage and enters another
+    select
+        customer_id,
+        changed_at,
+        {%- for column in ['to_stage', 'from_stage'] %}
+            cast(case {{ column }}
+                {%- for stage, one in ones.items() %}
+                    when '{{ stage }}' then {{ one }}
+                {%- endfor %}
+                else 0
+            end as bigint) {{ '-' if loop.first else 'as step' }}
+        {%- endfor %}
+    from {{ ref('int_traits__path_changes') }}
+
+),
+
+facts as (
 
     select
         customer_id,
-        {{ content_of_rows(
+        cast(date_trunc('month', hour_at) as date) as month,
+        true as is_touch,
+        0 as step,
+        {{ row_hash(
             ['direction', 'channel', 'hour_at', 'touch_count', 'response_count', 'tells_hour',
              'is_browsing']
         ) }} as content
     from touches
-    group by customer_id
+    union all
+    select
+        customer_id,
+        cast(date_trunc('month', changed_at) as date) as month,
+        false as is_touch,
+        step,
+        {{ row_hash(['changed_at', 'step']) }} as content
+    from steps
+
+),
+
+months as (
+
+    -- a month's touches hang on the month, and on the stages in which it finds the customer
+    select
+        customer_id,
+        month,
+        bool_or(is_touch) as is_touched,
+        count(*) as fact_count,
+        sum(cast(content as decimal(38, 0))) as content,
+        sum(count_if(not is_touch)) over before_it > 0 as has_path,
+        cast(sum(sum(step)) over before_it as bigint) as standing
+    from facts
+    group by customer_id, month
+    window before_it as (
+        partition by customer_id order by month
+        rows between unbounded preceding and 1 preceding
+    )
 
 ),
 
 versions as (
 
     select
-        contents.customer_id,
-        concat_ws(' ', contents.content, zoned.time_zone, paths.content) as _version
-    from contents
-    inner join zoned on contents.customer_id = zoned.customer_id
-    left join paths on contents.customer_id = paths.customer_id
+        months.customer_id,
+        months.month,
+        months.has_path,
+        months.standing,
+        {{ version_of_rows(
+            ['months.customer_id', 'months.month', 'months.has_path', 'months.standing',
+             'zoned.time_zone'],
+            ['months.fact_count', 'months.content']
+        ) }} as _version
+    from months
+    inner join zoned on months.customer_id = zoned.customer_id
+    where months.is_touched
+    group by
+        months.customer_id, months.month, months.has_path, months.standing, zoned.time_zone
 
 ),
 
 changed as (
 
-    {{ changed_customers('versions') }}
+    {{ changed_units('versions', ['customer_id', 'month', 'has_path', 'standing']) }}
 
 ),
 
 moments as (
 
-    -- in how many categories the customer enters and leaves a stage
     select
-        customer_id,
-        changed_at as happened_at,
-        to_stage as stage,
-        1 as step
-    from {{ ref('int_traits__path_changes') }}
-    where customer_id in (select changed.customer_id from changed)
+        steps.customer_id,
+        changed.month,
+        steps.changed_at as happened_at,
+        steps.step
+    from steps
+    inner join changed
+        on
+            steps.customer_id = changed.customer_id
+            and cast(date_trunc('month', steps.changed_at) as date) = changed.month
     union all
+    -- what was so before the month began
     select
         customer_id,
-        changed_at as happened_at,
-        from_stage as stage,
-        -1 as step
-    from {{ ref('int_traits__path_changes') }}
-    where
-        from_stage is not null
-        and customer_id in (select changed.customer_id from changed)
+        month,
+        {{ seconds_later('cast(month as timestamp)', -1) }} as happened_at,
+        standing as step
+    from changed
+    where has_path
 
 ),
 
@@ -340,14 +395,11 @@ counted as (
 
     select
         customer_id,
+        month,
         happened_at,
-        sum(case when stage = 'intent' then step else 0 end) as intent,
-        sum(case when stage = 'inform' then step else 0 end) as inform,
-        sum(case when stage = 'explore' then step else 0 end) as explore,
-        sum(case when stage = 'purchase' then step else 0 end) as purchase,
-        sum(case when stage = 'after_purchase' then step else 0 end) as after_purchase
+        sum(step) as step
     from moments
-    group by customer_id, happened_at
+    group by customer_id, month, happened_at
 
 ),
 
@@ -355,33 +407,27 @@ running as (
 
     select
         customer_id,
+        month,
         happened_at,
-        sum(intent) over so_far as intent,
-        sum(inform) over so_far as inform,
-        sum(explore) over so_far as explore,
-        sum(purchase) over so_far as purchase,
-        sum(after_purchase) over so_far as after_purchase
+        sum(step) over (
+            partition by customer_id, month
+            order by happened_at
+            rows between unbounded preceding and current row
+        ) as standing
     from counted
-    window so_far as (
-        partition by customer_id
-        order by happened_at
-        rows between unbounded preceding and current row
-    )
 
 ),
 
 timeline as (
 
-    -- of several categories the stage furthest along, and what is looked for before what was bought
     select
         customer_id,
+        month,
         happened_at,
         case
-            when intent > 0 then 'intent'
-            when inform > 0 then 'inform'
-            when explore > 0 then 'explore'
-            when purchase > 0 then 'purchase'
-            when after_purchase > 0 then 'after_purchase'
+            {%- for stage, one in ones.items() %}
+                when standing >= {{ one }} then '{{ stage }}'
+            {%- endfor %}
             else 'dormant'
         end as stage,
         cast(null as string) as direction,
@@ -393,17 +439,21 @@ timeline as (
     from running
     union all
     select
-        customer_id,
-        hour_at as happened_at,
+        touches.customer_id,
+        changed.month,
+        touches.hour_at as happened_at,
         cast(null as string) as stage,
-        direction,
-        channel,
-        touch_count,
-        response_count,
-        tells_hour,
-        is_browsing
+        touches.direction,
+        touches.channel,
+        touches.touch_count,
+        touches.response_count,
+        touches.tells_hour,
+        touches.is_browsing
     from touches
-    where customer_id in (select changed.customer_id from changed)
+    inner join changed
+        on
+            touches.customer_id = changed.customer_id
+            and cast(date_trunc('month', touches.hour_at) as date) = changed.month
 
 ),
 
@@ -413,7 +463,7 @@ numbered as (
     select
         *,
         count(stage) over (
-            partition by customer_id
+            partition by customer_id, month
             order by happened_at, case when stage is null then 0 else 1 end, direction, channel
             rows between unbounded preceding and current row
         ) as stage_number
@@ -425,6 +475,7 @@ staged as (
 
     select
         numbered.customer_id,
+        numbered.month,
         numbered.happened_at,
         cast(numbered.happened_at as date) as happened_on,
         numbered.direction,
@@ -435,7 +486,7 @@ staged as (
         numbered.is_browsing,
         zoned.time_zone,
         max(numbered.stage) over (
-            partition by numbered.customer_id, numbered.stage_number
+            partition by numbered.customer_id, numbered.month, numbered.stage_number
         ) as stage
     from numbered
     inner join zoned on numbered.customer_id = zoned.customer_id
@@ -499,4 +550,5 @@ select
     -- lineage
     changed._version
 from changed
-left join local_touches on changed.customer_id = local_touches.customer_id
+left join local_touches
+    on changed.customer_id = local_touches.customer_id and changed.month = local_touches.month
