@@ -47,9 +47,19 @@ warehouse only, so each engine may number its own way. -#}
     ) }}
 {%- endmacro %}
 
-{#- The same of rows that bear the version of what they were made from. -#}
-{% macro version_of_version(also=none) -%}
-    {{ row_hash(['_version', "'" ~ local_md5(model.raw_code ~ also) ~ "'"]) }}
+{#- The same of rows that bear the number of what they were made from. -#}
+{% macro version_of_version(columns, also=none) -%}
+    {{ row_hash(columns + ["'" ~ local_md5(model.raw_code ~ also) ~ "'"]) }}
+{%- endmacro %}
+
+{#- Each customer's number of these kinds of facts, of int_traits__customer_contents. -#}
+{% macro versions_of_customers(contents, kinds, also=none) -%}
+    select
+        customer_id,
+        {{ version_of_rows(['customer_id'], ['kind', 'content'], also) }} as _version
+    from {{ contents }}
+    where kind in ({{ quoted_list(kinds) }})
+    group by customer_id
 {%- endmacro %}
 
 {% macro row_hash(columns) -%}

@@ -12,9 +12,8 @@ with versions as (
     select
         customer_id,
         category,
-        {{ version_of_version() }} as _version
+        {{ version_of_version(['_version']) }} as _version
     from {{ ref('int_traits__path_spans') }}
-    group by customer_id, category, _version
 
 ),
 
@@ -211,6 +210,9 @@ select
         {{ seconds_between('changes.previous_changed_at', 'changes.changed_at') }} / 3600.0
         as decimal(18, 2)
     ) as dwell_hours,
+    cast(
+        {{ standing_of('changes.stage') }} - {{ standing_of('changes.previous_stage') }} as bigint
+    ) as step,
 
     -- lineage
     changed._version

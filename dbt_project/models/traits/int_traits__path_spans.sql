@@ -36,15 +36,12 @@ versions as (
     select
         events.customer_id,
         events.category,
-        {{ version_of_rows(
-            ['events.customer_id', 'events.category', 'max(rules.content)'],
-            ['events.stage', 'events.cause', 'events.is_gift', 'events.is_returned',
-             'events.began_at', 'events.happened_at', 'events.known_at', 'events.weight'],
+        {{ version_of_version(
+            ['events._path_version', 'rules.content'],
             [var('path_timeout_days'), var('path_purchase_days'), var('path_evidence_half_lives')]
         ) }} as _version
     from {{ ref('int_traits__path_events') }} as events
     cross join rules
-    group by events.customer_id, events.category
 
 ),
 

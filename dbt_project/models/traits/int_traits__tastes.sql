@@ -18,12 +18,11 @@ with versions as (
     -- the acts know which content they were made from
     select
         customer_id,
-        {{ version_of_version([
+        {{ version_of_version(['_version'], [
             var('browse_half_life_days'), var('purchase_half_life_days'),
             var('preference_min_choices'),
         ]) }} as _version
     from {{ ref('int_traits__product_interactions') }}
-    group by customer_id, _version
 
 ),
 

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 select
     -- ids
     customer_id,
