@@ -1,9 +1,11 @@
 {#-
-Pairs (a, b) of records that agree in all keys of a blocking rule. With `some`, only
-pairs with a record of `dirty`.
+Pairs (a, b) of records that share a block which is not too large. With `some`, only pairs with a
+record of `dirty`.
 -#}
 {% macro candidate_pairs(profiles, dirty, some) -%}
-with dirty as (
+with
+{% if some -%}
+dirty as (
 
     select *
     from {{ profiles }}
@@ -11,86 +13,59 @@ with dirty as (
 
 ),
 
-{% for rule in var('identity_blocking_rules') -%}
-{% set keys = key_names(rule['keys']) | join(', ') -%}
-{{ rule.name }} as (
+dirty_blocks as (
 
-    {% if some and rule.against is not defined -%}
-    -- of the blocks that hold a dirty record
-    select members.*
-    from ({{ keyed(profiles, rule) }}) as members
-    semi join ({{ keyed('dirty', rule) }}) as dirty_keys using ({{ keys }})
-    {%- else -%}
-    select
-        record_no,
-        {{ numbered(rule['keys']) }}
-        {%- if rule.against is defined %},
-        {{ numbered(rule.against, 'against') }}
-        {%- endif %}
-    from {{ profiles }}
-    where {{ all_known(rule['keys']) }}
-    {%- endif %}
-
-),
-
-{% if rule.against is not defined -%}
-{{ rule.name }}_blocks as (
-
-    -- each named by its smallest record
-    select {{ keys }}, min(record_no) as block_no
-    from {{ rule.name }}
-    group by {{ keys }}
-    having count(*) between 2 and {{ block_cap(rule) }}
+    select block
+    from ({{ block_members('dirty') }}) as dirty_members
 
 ),
 
 {% endif -%}
-{% endfor -%}
 members as (
 
-    {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
-    select {{ loop.index }} as rule_no, blocks.block_no, members.record_no
-    from {{ rule.name }} as members
-    inner join {{ rule.name }}_blocks as blocks
-        using ({{ key_names(rule['keys']) | join(', ') }})
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        block,
+        cap,
+        record_no
+    from ({{ block_members(profiles) }}) as all_members
+    {% if some -%}
+    where block in (select block from dirty_blocks)
+    {%- endif %}
+
 ),
 
-pairs as (
+blocks as (
 
-    select one.record_no as a, other.record_no as b
-    from members as one
-    inner join members as other
-        on one.rule_no = other.rule_no and one.block_no = other.block_no
-    where
-        one.record_no < other.record_no
-        {% if some -%}
-        and (
-            one.record_no in (select record_no from dirty)
-            or other.record_no in (select record_no from dirty)
-        )
-        {% endif %}
-    {% for rule in var('identity_blocking_rules') if rule.against is defined -%}
-    union all
+    select block
+    from members
+    group by block
+    having count(*) between 2 and max(cap)
+
+),
+
+compared as (
+
     select
-        least(one.record_no, other.record_no) as a,
-        greatest(one.record_no, other.record_no) as b
-    from {{ rule.name }} as one
-    inner join {{ rule.name }} as other
-        on {% for key in key_names(rule['keys']) -%}
-            one.{{ key }} = other.{{ key | replace('key', 'against') }}{{ ' and ' if not loop.last }}
-        {%- endfor %}
-    where
-        one.record_no <> other.record_no
-        {% if some -%}
-        and one.record_no in (select record_no from dirty)
-        {% endif %}
-    {% endfor %}
+        members.block,
+        members.record_no
+    from members
+    semi join blocks on members.block = blocks.block
+
 )
 
-select distinct a, b
-from pairs
+select distinct
+    one.record_no as a,
+    other.record_no as b
+from compared as one
+inner join compared as other on one.block = other.block
+where
+    one.record_no < other.record_no
+    {% if some -%}
+    and (
+        one.record_no in (select record_no from dirty)
+        or other.record_no in (select record_no from dirty)
+    )
+    {% endif %}
 {%- endmacro %}
 
 
@@ -117,52 +92,46 @@ changed_profiles as (
 
 ),
 
-{% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
-{% set keys = key_names(rule['keys']) -%}
-{{ rule.name }}_moves as (
+moves as (
 
     -- by how much each block has grown
-    select {{ keys | join(', ') }}, sum(moved) as moved
+    select block, sum(moved) as moved
     from (
-        select {{ numbered(rule['keys']) }}, 1 as moved
-        from changed_profiles
-        where {{ all_known(rule['keys']) }}
+        select block, 1 as moved from ({{ block_members('changed_profiles') }}) as members_now
         union all
-        select {{ numbered(rule['keys']) }}, -1 as moved
-        from changed
-        where {{ all_known(rule['keys']) }}
-    ) as moves
-    group by {{ keys | join(', ') }}
+        select block, -1 as moved from ({{ block_members('changed') }}) as members_before
+    ) as members_moved
+    group by block
     having sum(moved) <> 0
 
 ),
 
-{{ rule.name }}_flipped as (
+members as (
 
-    -- a block that is compared from now on, or no longer
-    select {{ qualified('blocks', keys) }}
-    from ({{ keyed(profiles, rule) }}) as blocks
-    inner join {{ rule.name }}_moves as moves on {{ same_key('blocks', 'moves', keys) }}
-    group by {{ qualified('blocks', keys) }}
-    {%- set cap = block_cap(rule) %}
-    having (count(*) > {{ cap }}) <> (count(*) - max(moves.moved) > {{ cap }})
+    select
+        all_members.block,
+        all_members.cap,
+        all_members.record_no,
+        moves.moved
+    from ({{ block_members(profiles) }}) as all_members
+    inner join moves on all_members.block = moves.block
 
 ),
 
-{% endfor -%}
-dirty as (
+flipped as (
 
-    select record_no from changed
-    {% for rule in var('identity_blocking_rules') if rule.against is not defined -%}
-    union
-    select members.record_no
-    from ({{ keyed(profiles, rule) }}) as members
-    semi join {{ rule.name }}_flipped as blocks
-        on {{ same_key('members', 'blocks', key_names(rule['keys'])) }}
-    {% endfor %}
+    -- a block that is compared from now on, or no longer
+    select block
+    from members
+    group by block
+    having (count(*) > max(cap)) <> (count(*) - max(moved) > max(cap))
+
 )
 
-select record_no
-from dirty
+select record_no from changed
+union
+select members.record_no
+from members
+semi join flipped on members.block = flipped.block
 {%- endif -%}
 {%- endmacro %}

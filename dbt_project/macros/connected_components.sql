@@ -6,14 +6,15 @@ Contraction, as in Bögeholz, Brand and Todor, In-database connected component a
 every node points to one of its neighbours or itself, the least in an order that changes from
 round to round, and what points to the same node becomes one node. Any shape, a long chain too,
 is done in a few rounds (a third of the nodes goes in each), while following links one by one
-would take as many as the chain is long. Several rounds are one statement, because each statement
-costs more than they do. Ends as soon as no edge is left.
+would take as many as the chain is long. The first round leaves little, because records of one
+person are mostly linked each with each; from then on several rounds are one statement, because
+each statement costs more than they do. Ends as soon as no edge is left.
 -#}
 {% macro connected_components(edges, labels) -%}
     {%- set now = namespace(edges=edges, left=1, rounds=0, sql='r0.label', joins='') -%}
-    {%- set rounds = rounds_at_once() -%}
     {%- for batch in range(50) if now.left > 0 -%}
         {%- set made = labels ~ '_' ~ batch -%}
+        {%- set rounds = 1 if loop.first else rounds_at_once() -%}
         {%- do work_table(made, contraction(now.edges, now.rounds, rounds)) -%}
         {%- if not loop.first -%}
             {#- where each node's label went in the rounds after its own -#}
@@ -43,9 +44,14 @@ costs more than they do. Ends as soon as no edge is left.
     r{{ round }} as (
         select
             x as node,
+            {#- as they come, because the first round, which sees all edges, is done for least -#}
+            {% if first + round == 0 -%}
+            least(x, min(y)) as label
+            {%- else -%}
             case
                 when min(y {{ order }}) < x {{ order }} then min_by(y, y {{ order }}) else x
             end as label
+            {%- endif %}
         from (
             select a as x, b as y from {{ from_edges }}
             union all

@@ -26,8 +26,8 @@
         {%- set column = 'weights.' ~ comparison.name ~ '_' ~ each.level %}
         when {{ loop.index0 }} then {{ column }}_weight
         {%- if each.term_frequency is defined %}
-            + {{ log2(column ~ '_share / coalesce(greatest(a_' ~ each.term_frequency ~ '_share, b_'
-                ~ each.term_frequency ~ '_share), ' ~ column ~ '_share)') }}
+            + {{ log2(column ~ '_share / coalesce(' ~ each.term_frequency ~ '_share, '
+                ~ column ~ '_share)') }}
         {%- endif %}
         {%- endfor %}
     end
@@ -103,16 +103,17 @@ with candidates as (
 
 ),
 
-profiles as (
+{% if some -%}
+some_profiles as (
 
     select *
     from {{ profiles }}
-    {% if some -%}
     where record_no in (select a from candidates union all select b from candidates)
-    {%- endif %}
 
 ),
 
+{% set profiles = 'some_profiles' -%}
+{% endif -%}
 compared as (
 
     select
@@ -121,15 +122,14 @@ compared as (
         {% for comparison in var('identity_comparisons') -%}
         cast({{ agreement_level(comparison) }} as tinyint) as {{ comparison.name }}_level,
         {% for level in comparison.levels if level.term_frequency is defined -%}
-        a.{{ level.term_frequency }}_share as a_{{ level.term_frequency }}_share,
-        b.{{ level.term_frequency }}_share as b_{{ level.term_frequency }}_share,
+        a.{{ level.term_frequency }}_share,
         {% endfor -%}
         {% endfor -%}
         a.first_name is null and a.last_name is null as a_is_nameless,
         b.first_name is null and b.last_name is null as b_is_nameless
     from candidates
-    inner join profiles as a on candidates.a = a.record_no
-    inner join profiles as b on candidates.b = b.record_no
+    inner join {{ profiles }} as a on candidates.a = a.record_no
+    inner join {{ profiles }} as b on candidates.b = b.record_no
 
 ),
 

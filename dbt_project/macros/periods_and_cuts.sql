@@ -28,6 +28,38 @@
 {%- endmacro %}
 
 
+{% macro periods_of(months, grains) -%}
+    select distinct
+        grains.period_grain,
+        {{ period_start('grains.period_grain', 'months.period_start') }} as period_start,
+        {{ period_end(
+            'grains.period_grain', period_start('grains.period_grain', 'months.period_start')
+        ) }} as period_end
+    from {{ months }} as months
+    cross join ({{ period_grains(grains) }}) as grains
+{%- endmacro %}
+
+
+{% macro main_category_of_orders(orders) -%}
+    {#- the category that most of an order's money went to -#}
+    select
+        lines.order_id,
+        products.category
+    from {{ ref('stg_shop__order_lines') }} as lines
+    inner join {{ ref('stg_catalogue__products') }} as products
+        on lines.product_id = products.product_id
+    where
+        products.category is not null
+        and lines.order_id in (select {{ orders }}.order_id from {{ orders }})
+    group by lines.order_id, products.category
+    qualify
+        row_number() over (
+            partition by lines.order_id
+            order by sum(lines.sales_amount) desc nulls last, products.category asc
+        ) = 1
+{%- endmacro %}
+
+
 {% macro cuts_by(relation, columns) -%}
     select
         'all' as segment_type,

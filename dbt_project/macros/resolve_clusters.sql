@@ -1,8 +1,9 @@
 {#-
 Writes the work tables of int_identity__clusters: `some_records` and `some_scores`, which are the
-affected ones, or all when all is built anew, and `resolved` (node, label, island): which of these
-records are one person. An island is all that pairs at or above the review weight connect: whatever
-is joined is joined inside of one, so that each can be resolved without the others.
+affected ones, or all when all is built anew, and `resolved` (node, record_key, label, island):
+which of these records are one person. An island is all that pairs at or above the review weight
+connect: whatever is joined is joined inside of one, so that each can be resolved without the
+others.
 
 Strongest first: in each tier the pairs of clusters at or above its weight are joined, and a pair's
 weight is that of all that the two clusters' records show together, the best of each comparison. A
@@ -19,6 +20,7 @@ Only islands are worked on in which something can still be joined.
 -#}
 {% macro resolve_clusters(affected, profiles, scores, weights, overrides) -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- set tiers = var('identity_tiers') -%}
         {%- set some = '(select record_no from ' ~ affected ~ ')' -%}
         {%- do work_subset(
             'some_records',
@@ -33,7 +35,7 @@ Only islands are worked on in which something can still be joined.
             scores,
             'a in ' ~ some ~ ' and b in ' ~ some
         ) -%}
-        {%- do work_table('decided', numbered_overrides(overrides)) -%}
+        {%- set decided = work_table('decided', numbered_overrides(overrides)) -%}
         {%- do work_table('joins', '
             select a, b from some_scores where match_weight >= ' ~ var('identity_review_weight') ~ '
             union all select a, b from decided where not is_never') -%}
@@ -42,32 +44,33 @@ Only islands are worked on in which something can still be joined.
         {#- at first every record is a cluster, where it lies; only what the first joins leave open
             is written out -#}
         {%- do work_view('first_labels', first_labels()) -%}
-        {%- do work_view('first_pairs', first_pairs(weights)) -%}
+        {%- do work_view('first_links', first_links()) -%}
+        {%- do work_view('first_pairs', weighed_links('first_links', weights)) -%}
         {%- set now = namespace(labels='first_labels', pairs='first_pairs', moves=[]) -%}
+        {%- set now.joins = work_table('joins', joins_from(now.pairs, tiers[0])) -%}
+        {%- do connected_components('joins', 'strongest') -%}
 
-        {%- set joins = 'select a, b, 1000 as match_weight from decided where not is_never' -%}
-        {%- if work_table('joins', joins) > 0 -%}
-            {%- do connected_components('joins', 'decided_moves') -%}
+        {%- set always = 'select a, b from decided where not is_never' -%}
+        {%- if decided > 0 and work_table('decided_joins', always) > 0 -%}
+            {%- do connected_components('decided_joins', 'decided_moves') -%}
             {%- do merge_clusters('decided_moves', now, weights) -%}
         {%- endif -%}
-        {%- for tier in var('identity_tiers') -%}
-            {%- set joins = 'select a, b, match_weight from ' ~ now.pairs ~ ' where can_join' -%}
-            {%- if work_table('joins', joins ~ ' and match_weight >= ' ~ tier) > 0 -%}
+        {%- for tier in tiers -%}
+            {%- set joined = 'strongest' if loop.first and not now.moves else 'joined' -%}
+            {%- if joined == 'joined' -%}
+                {%- set now.joins = work_table('joins', joins_from(now.pairs, tier)) -%}
+                {%- if now.joins > 0 and not loop.last -%}
+                    {%- do connected_components('joins', 'joined') -%}
+                {%- endif -%}
+            {%- endif -%}
+            {%- if now.joins > 0 -%}
                 {%- set moves = 'moves_' ~ loop.index -%}
-                {%- do connected_components('joins', 'joined') -%}
-                {%- set all = 'select distinct label from joined' -%}
-                {%- set refused = all if loop.last else refused_joins('joined', now, weights) -%}
-                {%- do work_table('refused', refused) -%}
-                {%- do work_table('best_joins', each_others_best()) -%}
-                {%- do connected_components('best_joins', 'best') -%}
-                {%- do work_table('refused_again', refused_joins('best', now, weights)) -%}
-                {%- do work_table(moves, '
-                    select node, label from joined
-                    where label not in (select label from refused)
-                    union all
-                    select node, label from best
-                    where label not in (select label from refused_again)') -%}
-                {%- do merge_clusters(moves, now, weights) -%}
+                {%- do work_table(moves, joins_that_hold(joined, loop.last, now, weights)) -%}
+                {%- if loop.last -%}
+                    {%- do now.moves.append(moves) -%}
+                {%- else -%}
+                    {%- do merge_clusters(moves, now, weights) -%}
+                {%- endif -%}
             {%- endif -%}
         {%- endfor -%}
         {%- do attach_nameless(now.moves) -%}
@@ -104,27 +107,128 @@ Only islands are worked on in which something can still be joined.
 {%- endmacro %}
 
 
-{#- The pairs of records with a name, with what decides about a join. -#}
-{% macro first_pairs(weights) -%}
+{#- The pairs of records with a name, and those that somebody decided are two. -#}
+{% macro first_links() -%}
+    {%- set agreement = agreement_columns() -%}
     select
-        scores.a, scores.b, scores.match_weight, false as is_never,
-        scores.match_weight >= {{ var('identity_review_weight') }} as can_join
-        {%- for comparison in var('identity_comparisons') %},
-        {{ kept_weight(comparison, 'scores') }} as {{ comparison.name }}_weight,
-        {{ level_household_weight(comparison, 'scores.' ~ comparison.name ~ '_level') }}
-            as {{ comparison.name }}_household
-        {%- endfor %}
-    from some_scores as scores
-    cross join {{ weights }} as weights
-    where not scores.a_is_nameless and not scores.b_is_nameless
+        a, b, match_weight, false as is_never,
+        match_weight >= {{ var('identity_review_weight') }} as can_join, {{ agreement | join(', ') }}
+    from some_scores
+    where not a_is_nameless and not b_is_nameless
     union all
-    select
-        least(a, b), greatest(a, b), -1000, true, false
-        {{ ', null' * weight_columns() | length }}
+    select least(a, b), greatest(a, b), -1000, true, false{{ ', null' * agreement | length }}
     from decided
     where is_never
 {%- endmacro %}
 
+{#- Links with what they weigh in each comparison. -#}
+{% macro weighed_links(links, weights) -%}
+    select
+        links.*
+        {%- for comparison in var('identity_comparisons') %},
+        {%- if not weighs_rarity(comparison) %}
+        {{ kept_weight(comparison, 'links') }} as {{ comparison.name }}_weight,
+        {%- endif %}
+        {{ level_household_weight(comparison, 'links.' ~ comparison.name ~ '_level') }}
+            as {{ comparison.name }}_household
+        {%- endfor %}
+    from {{ links }} as links
+    cross join {{ weights }} as weights
+{%- endmacro %}
+
+
+{#- What can be joined at a tier. -#}
+{% macro joins_from(pairs, tier) -%}
+    select a, b, match_weight from {{ pairs }} where can_join and match_weight >= {{ tier }}
+{%- endmacro %}
+
+
+{#-
+Where clusters go at a tier, (node, label): those of a component of `joined`, unless that breaks a
+guard. Of such a component, or of all in the weakest tier, the two that are each other's best.
+-#}
+{% macro joins_that_hold(joined, is_weakest, now, weights) -%}
+    with conflicts as (
+
+        {{ conflicting_pairs(now.pairs, weights) }}
+
+    ),
+
+    {% if not is_weakest -%}
+    refused as (
+
+        {{ refused_joins(joined, now, weights) }}
+
+    ),
+
+    {% endif -%}
+    contested as (
+
+        select joins.a, joins.b, joins.match_weight
+        from joins
+        {%- if not is_weakest %}
+        inner join {{ joined }} as joined on joins.a = joined.node
+        inner join refused on joined.label = refused.label
+        {%- endif %}
+
+    ),
+
+    sides as (
+
+        select a as x, b as y, match_weight from contested
+        union all
+        select b as x, a as y, match_weight from contested
+
+    ),
+
+    favourites as (
+
+        select x, y
+        from sides
+        qualify row_number() over (partition by x order by match_weight desc, y) = 1
+
+    ),
+
+    best as (
+
+        select one.x as node, least(one.x, one.y) as label
+        from favourites as one
+        inner join favourites as other on one.x = other.y and one.y = other.x
+
+    ),
+
+    refused_again as (
+
+        {{ refused_joins('best', now, weights) }}
+
+    )
+
+    {% if not is_weakest -%}
+    select node, label
+    from {{ joined }}
+    where label not in (select label from refused)
+    union all
+    {% endif -%}
+    select node, label
+    from best
+    where label not in (select label from refused_again)
+{%- endmacro %}
+
+
+{#- Pairs of clusters that may not be one. -#}
+{% macro conflicting_pairs(pairs, weights) -%}
+    select pairs.a, pairs.b
+    from {{ pairs }} as pairs
+    cross join {{ weights }} as priors
+    where
+        pairs.match_weight < {{ var('identity_conflict_weight') }}
+        {% for comparison in var('identity_conflicts') -%}
+        or (
+            pairs.{{ comparison }}_weight < 0
+            and pairs.{{ comparison }}_household + priors.household_prior_weight < 0
+        )
+        {% endfor %}
+{%- endmacro %}
 
 {#- Components that break a guard, of clusters that are to be `joined`. -#}
 {% macro refused_joins(joined, now, weights) -%}
@@ -137,21 +241,10 @@ Only islands are worked on in which something can still be joined.
         or count(*) > {{ var('identity_records_per_customer') }}
     union
     select one.label
-    from {{ now.pairs }} as pairs
-    inner join {{ joined }} as one on pairs.a = one.node
-    inner join {{ joined }} as other on pairs.b = other.node
-    cross join {{ weights }} as priors
-    where
-        one.label = other.label
-        and (
-            pairs.match_weight < {{ var('identity_conflict_weight') }}
-            {% for comparison in var('identity_conflicts') -%}
-            or (
-                pairs.{{ comparison }}_weight < 0
-                and pairs.{{ comparison }}_household + priors.household_prior_weight < 0
-            )
-            {% endfor -%}
-        )
+    from conflicts
+    inner join {{ joined }} as one on conflicts.a = one.node
+    inner join {{ joined }} as other on conflicts.b = other.node
+    where one.label = other.label
     {% for name in var('identity_lifelong') -%}
     {% set comparison = var('identity_comparisons') | selectattr('name', 'eq', name) | first -%}
     union
@@ -231,40 +324,6 @@ their records was compared or not. As with pairs, what two clusters show is the 
 {%- endmacro %}
 
 
-{#- Of the components that break a guard, the joins that are the best of both sides. -#}
-{% macro each_others_best() -%}
-    with contested as (
-
-        select joins.a, joins.b, joins.match_weight
-        from joins
-        inner join joined on joins.a = joined.node
-        inner join refused on joined.label = refused.label
-
-    ),
-
-    sides as (
-
-        select a as x, b as y, match_weight from contested
-        union all
-        select b as x, a as y, match_weight from contested
-
-    ),
-
-    favourites as (
-
-        select x, y
-        from sides
-        qualify row_number() over (partition by x order by match_weight desc, y) = 1
-
-    )
-
-    select one.x as a, one.y as b
-    from favourites as one
-    inner join favourites as other on one.x = other.y and one.y = other.x
-    where one.x < one.y
-{%- endmacro %}
-
-
 {#-
 What was joined is one cluster from here on, and its pairs with another cluster are one pair. Only
 islands are kept in which there is something left to join.
@@ -296,46 +355,73 @@ islands are kept in which there is something left to join.
 
     ),
 
-    moved as (
+    open_clusters as (
 
-        select clusters.node, coalesce(moves.label, clusters.node) as label, clusters.island
-        from clusters
-        left join {{ moves }} as moves on clusters.node = moves.node
+        select pairs.a as node
+        from {{ now.pairs }} as pairs
+        left join {{ moves }} as one on pairs.a = one.node
+        left join {{ moves }} as other on pairs.b = other.node
+        where pairs.can_join and coalesce(one.label, pairs.a) <> coalesce(other.label, pairs.b)
 
     ),
 
     open_islands as (
 
-        select distinct one.island
-        from {{ now.pairs }} as pairs
-        inner join moved as one on pairs.a = one.node
-        inner join moved as other on pairs.b = other.node
-        where pairs.can_join and one.label <> other.label
+        select clusters.island
+        from clusters
+        semi join open_clusters on clusters.node = open_clusters.node
+
+    ),
+
+    here as (
+
+        select clusters.node, clusters.island
+        from clusters
+        semi join open_islands on clusters.island = open_islands.island
 
     )
 
-    select moved.node, moved.label, moved.island
-    from moved
-    semi join open_islands on moved.island = open_islands.island
+    select here.node, coalesce(moves.label, here.node) as label, here.island
+    from here
+    left join {{ moves }} as moves on here.node = moves.node
 {%- endmacro %}
 
 {% macro pooled_pairs(pairs, weights) -%}
-    with pooled as (
+    with crossing as (
 
         select
-            min(one.island) as island,
-            least(one.label, other.label) as a,
-            greatest(one.label, other.label) as b,
-            bool_or(pairs.is_never) as is_never,
-            bool_or(pairs.can_join) as can_join
-            {%- for column in weight_columns() %},
-            max(pairs.{{ column }}) as {{ column }}
-            {%- endfor %}
-        from {{ pairs }} as pairs
+            one.island,
+            least(one.label, other.label) as one_label,
+            greatest(one.label, other.label) as other_label,
+            pairs.*
+        from {{ 'first_links' if pairs == 'first_pairs' else pairs }} as pairs
         inner join left_over as one on pairs.a = one.node
         inner join left_over as other on pairs.b = other.node
         where one.island = other.island and one.label <> other.label
-        group by least(one.label, other.label), greatest(one.label, other.label)
+
+    ),
+
+    {% if pairs == 'first_pairs' -%}
+    crossing_pairs as (
+
+        {{ weighed_links('crossing', weights) }}
+
+    ),
+
+    {% endif -%}
+    pooled as (
+
+        select
+            min(island) as island,
+            one_label as a,
+            other_label as b,
+            bool_or(is_never) as is_never,
+            bool_or(can_join) as can_join
+            {%- for column in weight_columns() %},
+            max({{ column }}) as {{ column }}
+            {%- endfor %}
+        from {{ 'crossing_pairs' if pairs == 'first_pairs' else 'crossing' }}
+        group by one_label, other_label
 
     ),
 
@@ -375,7 +461,10 @@ islands are kept in which there is something left to join.
     ones when there is none. -#}
 {% macro attach_nameless(moves) -%}
     {%- set least = var('identity_tiers')[-1] -%}
-    {%- do work_table('labels', named_labels(moves)) -%}
+    {%- set other = moved(moves, 'sides.other') -%}
+    {%- set one = moved(moves, 'decided.a') -%}
+    {%- set two = moved(moves, 'decided.b') -%}
+    {%- set record = moved(moves, 'some_records.record_no') -%}
     {%- do work_table('attached', '
         with sides as (
             select a as node, b as other, match_weight from some_scores
@@ -386,17 +475,17 @@ islands are kept in which there is something left to join.
         ),
         offers as (
             select
-                sides.node, coalesce(labels.label, sides.other) as label,
+                sides.node, ' ~ other.label ~ ' as label,
                 count(*) as record_count, max(sides.match_weight) as match_weight
-            from sides left join labels on sides.other = labels.node
-            group by sides.node, coalesce(labels.label, sides.other)
+            from sides' ~ other.joins ~ '
+            group by sides.node, ' ~ other.label ~ '
         ),
         forbidden as (
-            select decided.a as node, coalesce(labels.label, decided.b) as label from decided
-            left join labels on decided.b = labels.node where decided.is_never
+            select decided.a as node, ' ~ two.label ~ ' as label
+            from decided' ~ two.joins ~ ' where decided.is_never
             union all
-            select decided.b as node, coalesce(labels.label, decided.a) as label from decided
-            left join labels on decided.a = labels.node where decided.is_never
+            select decided.b as node, ' ~ one.label ~ ' as label
+            from decided' ~ one.joins ~ ' where decided.is_never
         )
         select offers.node, offers.label
         from offers
@@ -414,23 +503,22 @@ islands are kept in which there is something left to join.
     {%- do work_table('resolved', '
         select
             some_records.record_no as node,
-            coalesce(attached.label, joined.label, labels.label) as label,
+            some_records.record_key,
+            coalesce(attached.label, joined.label, ' ~ record.label ~ ') as label,
             coalesce(islands.label, some_records.record_no) as island
-        from some_records
-        inner join labels on some_records.record_no = labels.node
+        from some_records' ~ record.joins ~ '
         left join attached on some_records.record_no = attached.node
         left join joined on some_records.record_no = joined.node
         left join islands on some_records.record_no = islands.node') -%}
 {%- endmacro %}
 
-{#- Where the tiers took each record, one after the other. -#}
-{% macro named_labels(moves) -%}
-    {%- set now = namespace(label='some_records.record_no', joins='') -%}
+{#- Where the tiers took a record, one after the other: SQL of its label, and the joins for that. -#}
+{% macro moved(moves, record) -%}
+    {%- set now = namespace(label=record, joins='') -%}
     {%- for each in moves -%}
         {%- set now.joins = now.joins ~ ' left join ' ~ each ~ ' on ' ~ now.label ~ ' = ' ~ each
             ~ '.node' -%}
         {%- set now.label = 'coalesce(' ~ each ~ '.label, ' ~ now.label ~ ')' -%}
     {%- endfor -%}
-    select some_records.record_no as node, {{ now.label }} as label
-    from some_records {{ now.joins }}
+    {{ return({'label': now.label, 'joins': now.joins}) }}
 {%- endmacro %}

@@ -2,9 +2,13 @@
 
 Its own comparison library, its own training and the cluster threshold that is best for it, which
 only somebody who knows the truth can choose. Several models, because none is best everywhere; the
-best one counts. A process of its own: `python -m tests.bench.splink_alone FOLDER`, which holds
-records.parquet (as int_identity__identifiers) and truth.parquet (record_key, person_id), prints one
-line of JSON.
+best one counts. More would not help it: on the demo of 134,639 records its best F1 is 0.8130 with
+these blocks, which find 86.6 % of the true pairs, 0.8131 with four wider ones (87.7 %, 1.3 times
+the cost) and 0.8130 with ours as well (87.5 %); term frequencies of names make it 0.8052, first
+and last name as one comparison 0.7682. So it keeps the blocks that cost it least.
+
+A process of its own: `python -m tests.bench.splink_alone FOLDER`, which holds records.parquet (as
+int_identity__identifiers) and truth.parquet (record_key, person_id), prints one line of JSON.
 """
 
 from __future__ import annotations

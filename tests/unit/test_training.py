@@ -39,7 +39,6 @@ select
     person::varchar as mailbox_digits,
     '+1555' || lpad(person::varchar, 7, '0') as phone,
     {birth_date} as birth_date,
-    strftime({birth_date}, '%Y%m%d') as birth_digits,
     'street ' || home as street,
     home::varchar as house_number,
     lpad((home % 40)::varchar, 5, '0') as postcode,

@@ -19,16 +19,9 @@
     overrides=ref('identity_overrides')
 ) }}
 
-with records as (
+with resolved as (
 
-    select record_no, record_key
-    from some_records
-
-),
-
-resolved as (
-
-    select node, label, island
+    select node, record_key, label, island
     from resolved
 
 ),
@@ -36,12 +29,11 @@ resolved as (
 clusters as (
 
     select
-        resolved.label,
-        min(records.record_key) as cluster_key,
+        label,
+        min(record_key) as cluster_key,
         count(*) as record_count
-    from records
-    inner join resolved on records.record_no = resolved.node
-    group by resolved.label
+    from resolved
+    group by label
 
 ),
 
@@ -92,8 +84,8 @@ strongest as (
 )
 
 select
-    records.record_no,
-    records.record_key,
+    resolved.node as record_no,
+    resolved.record_key,
     clusters.cluster_key,
     case
         when strongest.rule is not null then strongest.rule
@@ -102,7 +94,6 @@ select
     end as link_rule,
     strongest.match_weight as link_weight,
     resolved.island
-from records
-inner join resolved on records.record_no = resolved.node
+from resolved
 inner join clusters on resolved.label = clusters.label
-left join strongest on records.record_no = strongest.record_no
+left join strongest on resolved.node = strongest.record_no

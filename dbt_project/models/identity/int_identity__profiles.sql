@@ -56,7 +56,6 @@ select
     variants.first_name_variants,
     guarded.last_name,
     guarded.birth_date,
-    replace(cast(guarded.birth_date as string), '-', '') as birth_digits,
 
     -- how to reach
     guarded.email,

@@ -81,22 +81,7 @@ deliveries as (
 
 main_categories as (
 
-    -- the category that most of the order's money went to
-    select
-        lines.order_id,
-        products.category
-    from {{ ref('stg_shop__order_lines') }} as lines
-    inner join {{ ref('stg_catalogue__products') }} as products
-        on lines.product_id = products.product_id
-    where
-        products.category is not null
-        and lines.order_id in (select answers.order_id from answers)
-    group by lines.order_id, products.category
-    qualify
-        row_number() over (
-            partition by lines.order_id
-            order by sum(lines.sales_amount) desc nulls last, products.category asc
-        ) = 1
+    {{ main_category_of_orders('answers') }}
 
 ),
 

@@ -8,13 +8,6 @@ with purchase_days as (
 
 ),
 
-months as (
-
-    select period_start
-    from {{ ref('int_kpis__months') }}
-
-),
-
 first_purchases as (
 
     select
@@ -33,11 +26,7 @@ grains as (
 
 periods as (
 
-    select distinct
-        grains.period_grain,
-        {{ period_start('grains.period_grain', 'months.period_start') }} as period_start
-    from months
-    cross join grains
+    {{ periods_of(ref('int_kpis__months'), ['month', 'quarter']) }}
 
 ),
 

@@ -56,22 +56,7 @@ losses as (
 
 categories as (
 
-    -- of each order a ticket is about, the category that most of its money went to
-    select
-        lines.order_id,
-        products.category
-    from {{ ref('stg_shop__order_lines') }} as lines
-    inner join {{ ref('stg_catalogue__products') }} as products
-        on lines.product_id = products.product_id
-    where
-        products.category is not null
-        and lines.order_id in (select tickets.order_id from tickets)
-    group by lines.order_id, products.category
-    qualify
-        row_number() over (
-            partition by lines.order_id
-            order by sum(lines.sales_amount) desc nulls last, products.category asc
-        ) = 1
+    {{ main_category_of_orders('tickets') }}
 
 ),
 

@@ -12,26 +12,9 @@ with spells as (
 
 ),
 
-months as (
-
-    select period_start
-    from {{ ref('int_kpis__months') }}
-
-),
-
 periods as (
 
-    select
-        'month' as period_grain,
-        period_start,
-        {{ period_end("'month'", 'period_start') }} as period_end
-    from months
-    union
-    select
-        'quarter' as period_grain,
-        {{ period_start("'quarter'", 'period_start') }} as period_start,
-        {{ period_end("'quarter'", period_start("'quarter'", 'period_start')) }} as period_end
-    from months
+    {{ periods_of(ref('int_kpis__months'), ['month', 'quarter']) }}
 
 ),
 
