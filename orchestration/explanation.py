@@ -490,7 +490,7 @@ class _Explanation:
             inner join vault.int_identity__shared_values as shared
                 on (shared.kind = 'email' and identifiers.email = shared.contact_value)
                 or (shared.kind = 'phone' and identifiers.phone = shared.contact_value)
-            where identifiers.record_key in (select unnest(?))
+            where shared.is_shared and identifiers.record_key in (select unnest(?))
             group by shared.kind
             order by shared.kind
             """,

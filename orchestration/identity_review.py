@@ -28,6 +28,7 @@ CHECK = "review_is_what_is_published"
 
 CLUSTERS = "int_identity__clusters"
 IDENTIFIERS = "int_identity__identifiers"
+TOUCHED = "int_identity__touched_records"
 WEIGHTS, OVERRIDES = "identity_weights", "identity_overrides"
 OVERRIDE_KINDS = ("always_link", "never_link")
 
@@ -342,7 +343,7 @@ def measure(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         """
     ).fetchall()
     ((blocked,),) = connection.execute(
-        "select count(*) from vault.int_identity__shared_values"
+        "select count(*) from vault.int_identity__shared_values where is_shared"
     ).fetchall()
     pairs = connection.execute(
         f"""
@@ -419,7 +420,7 @@ def parts(manifest: Mapping[str, Any]) -> tuple[list[str], list[str]]:
             node = manifest["nodes"].get(parent)
             if node is None:
                 continue
-            if node["resource_type"] == "seed" or node["name"] == IDENTIFIERS:
+            if node["resource_type"] == "seed" or node["name"] in (IDENTIFIERS, TOUCHED):
                 inputs.add(f"{node['schema']}.{node['name']}")
             elif parent not in found:
                 found.add(parent)

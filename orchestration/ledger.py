@@ -74,6 +74,9 @@ _BUILT = {
 _ORDER = {"assignments": "record_key, assigned_in", "customers": "customer_id", "changes": "all"}
 """By key, so that equal contents are equal bytes."""
 
+_ASKED = re.compile(r"""\b(?:env_)?var\(\s*['"](\w+)""")
+"""The variables and settings that SQL asks for."""
+
 _KEPT_VERSIONS = 3
 _OVERRIDES = PROJECT_ROOT / "dbt_project" / "seeds" / "identity_overrides.csv"
 _NOTE = "version.json"
@@ -128,7 +131,7 @@ def build_asset(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
                 run_id=context.run.run_id,
                 as_of=runs.as_of(context),
                 rules=rules_digest(manifest),
-                models=models_digest(manifest),
+                models=models_digest(manifest, settings.load()),
             )
         except LedgerError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
@@ -333,21 +336,33 @@ def rules_digest(manifest: Mapping[str, Any]) -> str:
     return _digest_of(told)
 
 
-def models_digest(manifest: Mapping[str, Any]) -> str:
-    """A digest of the SQL of all models of identity: tables built by another are not followed."""
-    return _digest_of(
-        _told(
-            manifest,
-            [
-                name
-                for name, node in manifest["nodes"].items()
-                if node["resource_type"] == "model" and _is_of_identity(node)
-            ],
-        )
+def models_digest(manifest: Mapping[str, Any], where: Settings) -> str:
+    """A digest of all that makes identity of what arrived: tables of another are not followed.
+
+    The SQL of its models and of the staging they read, and the variables and settings in it.
+    """
+    nodes = manifest["nodes"]
+    models = [
+        name
+        for name, node in nodes.items()
+        if node["resource_type"] == "model" and _is_of_identity(node)
+    ]
+    told = _told(manifest, models, with_staging=True)
+    sql = "".join(
+        str(nodes[name]["raw_code"]) if name in nodes else text for name, text in told.items()
     )
+    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    given = {**(project.get("vars") or {}), **where.environment()}
+    for name in _ASKED.findall(sql):
+        # the day is no rule: what hangs on it is looked at every day
+        if name != "as_of":
+            told[name] = json.dumps(given.get(name), sort_keys=True)
+    return _digest_of(told)
 
 
-def _told(manifest: Mapping[str, Any], models: Iterable[str]) -> dict[str, str]:
+def _told(
+    manifest: Mapping[str, Any], models: Iterable[str], *, with_staging: bool = False
+) -> dict[str, str]:
     """What these models of identity, and those they are made of, are written in, by name."""
     told: dict[str, str] = {}
     todo = list(models)
@@ -356,8 +371,8 @@ def _told(manifest: Mapping[str, Any], models: Iterable[str]) -> dict[str, str]:
         node = manifest["nodes"].get(name)
         if node is None or name in told or node["name"] == _OVERRIDES.stem:
             continue
-        if not _is_of_identity(node) and node["resource_type"] != "seed":
-            continue  # a station before this one
+        if not (with_staging or _is_of_identity(node) or node["resource_type"] == "seed"):
+            continue
         told[name] = str(node["checksum"]["checksum"])
         depends = node.get("depends_on", {})
         todo += depends.get("nodes", [])

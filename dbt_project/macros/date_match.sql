@@ -1,4 +1,5 @@
-{% macro date_match(day) -%}
+{#- Judged by the day on which it was delivered, so that no row changes with the days that pass. -#}
+{% macro date_match(day, delivered_on) -%}
     {%- set junk = var('junk_values') -%}
     case
         when {{ day }} in (
@@ -6,9 +7,9 @@
                 cast('{{ value }}' as date){{ ', ' if not loop.last }}
             {%- endfor -%}
         ) then null
-        when {{ day }} > {{ as_of() }} then null
+        when {{ day }} > {{ delivered_on }} then null
         when {{ day }} < cast(
-            {{ as_of() }} - interval '{{ junk["oldest_age_years"] }}' year as date
+            {{ delivered_on }} - interval '{{ junk["oldest_age_years"] }}' year as date
         ) then null
         else {{ day }}
     end

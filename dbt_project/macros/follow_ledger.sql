@@ -17,10 +17,31 @@ all is decided again.
 {%- endmacro %}
 
 
-{% macro where_contended(record_key) -%}
-    {%- if follows_ledger() -%}
-    where {{ record_key }} in (select record_key from {{ ref('int_identity__contended_records') }})
+{#- Whether the records that this build touched are all that can have come to another customer. -#}
+{% macro follows_changes() -%}
+    {{ return(
+        follows_ledger('int_identity__assignments') and is_of_changes(ref('int_identity__build'))
+    ) }}
+{%- endmacro %}
+
+
+{% macro where_among(record_key, some) -%}
+    {%- if some -%}
+    where {{ record_key }} in ({{ some }})
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- SQL of the keys that are decided again; none when all are. -#}
+{% macro contended_keys() -%}
+    {%- if follows_ledger() -%}
+        {{ return('select record_key from ' ~ ref('int_identity__contended_records')) }}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{% macro where_contended(record_key) -%}
+    {{ where_among(record_key, contended_keys()) }}
 {%- endmacro %}
 
 
@@ -34,9 +55,10 @@ all is decided again.
 
 {#-
 Records of the clusters that a record came to, left or changed in; none when all are decided again.
-With those that a build of this version that was not finished has decided already.
+A build of changes need only look at some records. With those that a build of this version that was
+not finished has decided already.
 -#}
-{% macro contended_records(members, assigned, already, state) -%}
+{% macro contended_records(members, assigned, some, already, state) -%}
     {%- if not follows_ledger('int_identity__assignments') -%}
     select record_key from {{ members }} where false
     {%- else -%}
@@ -47,7 +69,10 @@ With those that a build of this version that was not finished has decided alread
             members.cluster_key,
             assigned.cluster_key as former_cluster_key
         from {{ members }} as members
-        full outer join {{ assigned }} as assigned on members.record_key = assigned.record_key
+        full outer join (
+            select * from {{ assigned }} {{ where_among('record_key', some) }}
+        ) as assigned
+            on members.record_key = assigned.record_key
         where
             members.cluster_key is distinct from assigned.cluster_key
             or members.link_rule is distinct from assigned.link_rule
@@ -79,23 +104,16 @@ With those that a build of this version that was not finished has decided alread
 {%- endmacro %}
 
 
-{#- Those of some customers who have records that nothing is decided about. -#}
-{% macro lasting_customers(among, intervals) -%}
+{#- Those of some customers whose records are left in this table, as nothing is decided about them. -#}
+{% macro lasting_customers(among) -%}
     select customer_id
-    from {{ intervals }}
-    where
-        {% if follows_ledger() -%}
-        valid_to is null
-        and customer_id in (select customer_id from {{ among }})
-        and record_key not in (select record_key from {{ ref('int_identity__contended_records') }})
-        {%- else -%}
-        false
-        {%- endif %}
+    from {{ this if follows_ledger() else among }}
+    where {{ 'customer_id in (select customer_id from ' ~ among ~ ')' if follows_ledger() else 'false' }}
 {%- endmacro %}
 
 
-{#- Records with the cluster they are in. -#}
-{% macro cluster_members(records, clusters, where='') -%}
+{#- Records with the cluster they are in; with `some`, SQL of keys, only these. -#}
+{% macro cluster_members(records, clusters, some=none) -%}
     select
         records.record_key,
         records.source,
@@ -115,35 +133,42 @@ With those that a build of this version that was not finished has decided alread
             is_listed,
             first_seen_at
         from {{ records }}
-        {{ where }}
+        {{ where_among("source || ':' || source_record_id", some) }}
     ) as records
-    left join {{ clusters }} as clusters on records.record_key = clusters.record_key
+    left join (
+        select record_key, cluster_key, link_rule, link_weight
+        from {{ clusters }}
+        {{ where_among('record_key', some) }}
+    ) as clusters
+        on records.record_key = clusters.record_key
 {%- endmacro %}
 
 
 {#-
-Customers whose state can be another than it was: those that a contended record has or ever had, and
-those that lead to one of these.
+Writes the work table `touched_customers` and takes them out: customers whose state can be another
+than it was, those that a contended record has or ever had, and those that lead to one of these.
 -#}
-{% macro where_touched(assignments, intervals, customers, of='', word='where') -%}
+{% macro delete_touched(assignments, intervals, customers) -%}
     {%- if follows_ledger() -%}
-    {%- set touched -%}
-        select customer_id from {{ assignments }} {{ where_contended('record_key') }}
-        union
-        select customer_id from {{ intervals }} {{ where_contended('record_key') }}
-    {%- endset -%}
-    {{ word }} (
-        {{ of }}customer_id in ({{ touched }})
-        or {{ of }}customer_id in (
-            select customer_id from {{ customers }} where successor_customer_id in ({{ touched }})
-        )
-    )
+        {%- do work_table('touched_customers', '
+            with theirs as (
+                select customer_id from ' ~ assignments ~ ' ' ~ where_contended('record_key') ~ '
+                union
+                select customer_id from ' ~ intervals ~ ' ' ~ where_contended('record_key') ~ '
+            )
+            select customer_id from theirs
+            union
+            select customer_id from ' ~ customers ~ '
+            where successor_customer_id in (select customer_id from theirs)') -%}
+    {%- endif -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }} {{ where_touched() }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro delete_touched(assignments, intervals, customers) -%}
-    {%- if is_incremental() -%}
-    delete from {{ this }} {{ where_touched(assignments, intervals, customers) }}
+{% macro where_touched(of='', word='where') -%}
+    {%- if follows_ledger() -%}
+    {{ word }} {{ of }}customer_id in (select customer_id from touched_customers)
     {%- endif -%}
 {%- endmacro %}
 

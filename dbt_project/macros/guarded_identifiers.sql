@@ -19,10 +19,25 @@
             case when phones.contact_value is null then identifiers.phone end as phone
         from {{ identifiers }} as identifiers
         left join {{ shared_values }} as emails
-            on emails.kind = 'email' and identifiers.email = emails.contact_value
+            on
+                emails.is_shared
+                and emails.kind = 'email'
+                and identifiers.email = emails.contact_value
         left join {{ shared_values }} as phones
-            on phones.kind = 'phone' and identifiers.phone = phones.contact_value
+            on
+                phones.is_shared
+                and phones.kind = 'phone'
+                and identifiers.phone = phones.contact_value
     ) as guarded
+{%- endmacro %}
+
+
+{#- What identity knows of a listed record, of the table named. -#}
+{% macro identifiers_of(table) -%}
+    {%- for column in ['record_key', 'source', 'source_record_id'] + said_columns()
+        + ['entered_at', 'changed_at', '_load_date', '_raw_version'] -%}
+        {{ table }}.{{ column }}{{ ', ' if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
 
 

@@ -30,9 +30,11 @@
             {%- endif %}
         {%- endfor %}
         {%- if 'house_number' in has %}
-        coalesce(unit_match, {{ unit_match('house_number') }}) as unit_match
+        coalesce(unit_match, {{ unit_match('house_number') }}) as unit_match,
         {%- else %}
-        cast(null as string) as unit_match
+        cast(null as string) as unit_match,
         {%- endif %}
+        _load_date,
+        _raw_version
     from {{ relation }}
 {%- endmacro %}

@@ -73,6 +73,13 @@ class Identity:
         rows = [[each.get(field) for field in FIELDS] for each in records]
         with duckdb.connect(str(self.where.warehouse)) as warehouse:
             warehouse.execute("create schema if not exists vault")
+            is_first = not warehouse.execute(
+                "select 1 from duckdb_tables() where table_name = 'int_identity__identifiers'"
+            ).fetchall()
+            if not is_first:
+                warehouse.execute(
+                    "create or replace table before as from vault.int_identity__identifiers"
+                )
             warehouse.execute("drop table if exists vault.int_identity__identifiers")
             unnested = ", ".join(
                 f"unnest(${n + 1}::varchar[]) as {f}" for n, f in enumerate(FIELDS)
@@ -85,10 +92,29 @@ class Identity:
                     case when source = 'loyalty.members' then source_record_id end as loyalty_id,
                     first_name, last_name, email, phone, birth_date::date as birth_date,
                     street, house_number, null::varchar as unit, postcode, null::varchar as city,
-                    'US' as country
+                    'US' as country, null::timestamp as entered_at,
+                    null::timestamp as changed_at, null::date as _load_date,
+                    null::varchar as _raw_version
                 from (select {unnested})
                 """,
                 [list(column) for column in zip(*rows, strict=True)],
+            )
+            if is_first:
+                warehouse.execute(
+                    "create table before as from vault.int_identity__identifiers where false"
+                )
+            # what staging's load dates tell in a run
+            warehouse.execute(
+                """
+                create or replace table vault.int_identity__touched_records as
+                select *, true as is_listed, true as may_say_else
+                from (from vault.int_identity__identifiers except from before)
+                union all by name
+                select
+                    record_key, source, source_record_id, false as is_listed, true as may_say_else
+                from before
+                where record_key not in (select record_key from vault.int_identity__identifiers)
+                """
             )
 
     def build(self, *more: str) -> Partition:
@@ -365,10 +391,15 @@ def test_following_the_changes_gives_what_a_full_build_gives(identity: Identity)
 
     # new records, changed ones, some that are gone, and a block that grows past the cap
     growing = [record(f"q{n}", first_name="eve", last_name="frost") for n in range(70)]
+    # a number that links nobody on one day only: who gave it before and after says nothing new
+    hotline = [
+        record(f"h{n}", first_name="ian", last_name=last_name, phone=HOTLINE)
+        for n, last_name in enumerate(SURNAMES)
+    ]
     days = (
-        [*crowd[:500], *others[500:520], *crowd[520:580]],
-        [*crowd[:480], *others[500:520], *crowd[520:600], *growing],
-        [*crowd[10:480], *others[480:500], *crowd[520:600], *growing[:20]],
+        [*crowd[:500], *others[500:520], *crowd[520:580], *hotline[:5]],
+        [*crowd[:480], *others[500:520], *crowd[520:600], *growing, *hotline],
+        [*crowd[10:480], *others[480:500], *crowd[520:600], *growing[:20], *hotline[:5]],
     )
     for day in days:
         identity.write(day)

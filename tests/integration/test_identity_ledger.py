@@ -74,9 +74,29 @@ class Identity:
                 "timestamp '2024-01-01' as first_seen_at",
                 [[name for name, _, _ in rows]],
             )
+            # what a build of changes has looked at: here, whoever was or is there
+            warehouse.execute(
+                "create or replace table identity.int_identity__build as "
+                "select true as is_of_changes"
+            )
+            warehouse.execute(
+                "create or replace table identity.int_identity__affected_records as "
+                "select 0 as record_no where false"
+            )
+            warehouse.execute("create schema if not exists vault")
+            warehouse.execute(
+                "create table if not exists vault.int_identity__touched_records "
+                "(record_key varchar)"
+            )
+            warehouse.execute(
+                "insert into vault.int_identity__touched_records "
+                "select 's:' || unnest($1::varchar[]) "
+                "except from vault.int_identity__touched_records",
+                [[name for name, _, _ in rows]],
+            )
             warehouse.execute(
                 "create or replace table identity.int_identity__clusters as select "
-                "'s:' || unnest($1::varchar[]) as record_key, "
+                "0 as record_no, 's:' || unnest($1::varchar[]) as record_key, "
                 "unnest($2::varchar[]) as cluster_key, "
                 "if(unnest($3::boolean[]), 'email', 'own_key') as link_rule, "
                 "null::double as link_weight",

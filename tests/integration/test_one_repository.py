@@ -30,6 +30,8 @@ def _kept(tenant: Tenant) -> dict[str, list[tuple[Any, ...]]]:
         "from identity.int_identity__clusters",
         "scores": "select a, b, rule, round(match_weight, 6) from identity.int_identity__scores",
         "profiles": "select columns(*)::varchar from vault.int_identity__profiles",
+        "records": "select columns(*)::varchar from identity.int_identity__records",
+        "shared values": "select * from vault.int_identity__shared_values where is_shared",
         "golden values": "select columns(*)::varchar from vault.int_customers__golden_values",
     }
     with duckdb.connect(str(tenant.home / "warehouse.duckdb"), read_only=True) as warehouse:
@@ -78,6 +80,58 @@ def test_a_month_followed_day_by_day_is_what_one_build_gives(tmp_path: Path) -> 
     assert outcome.code == 0, outcome.text
     assert _partition(at_once) == _partition(followed)
     assert _kept(at_once)["clusters"] == kept["clusters"]
+
+
+def _contacts(tenant: Tenant, number: int, **people: str) -> None:
+    """One day's delivery: first name, mailbox and day of entry of each contact, last name Novak."""
+    day = FIRST_DAY + timedelta(days=number)
+    rows = []
+    for contact, said in people.items():
+        first_name, mailbox, entered = said.split()
+        rows.append(
+            f"{contact},{first_name},Novak,{mailbox}@example.org,"
+            f"{FIRST_DAY + timedelta(days=int(entered))}T15:00:00Z,{day}T15:00:00Z\n"
+        )
+    tenant.land(
+        "crm.contacts",
+        day,
+        "contacts.csv",
+        "contact_id,first_name,last_name,email,created_at,updated_at\n" + "".join(rows),
+    )
+
+
+def test_a_past_that_changes_is_followed(tmp_path: Path) -> None:
+    """Deliveries come again with other rows, without some, and entered by a clock that is ahead."""
+    tenant = Tenant(tmp_path)
+    tenant.land_world(4)
+    last = FIRST_DAY + timedelta(days=3)
+    # ten of one mailbox are no person's; with Ann it links nobody
+    crowd = {f"c{n}": f"Person{n} desk 0" for n in range(70)}
+    _contacts(tenant, 0, k1="Ann ann 0", k2="Ann ann 0", k3="Bob bob 0", k4="Eve eve 3", **crowd)
+    _contacts(tenant, 1, k1="Ann ann2 0", k5="Bob bob 1")
+    outcome = tenant.run(FIRST_DAY, FIRST_DAY + timedelta(days=1))
+    assert outcome.code == 0, outcome.text
+    _contacts(tenant, 2, k2="Ann ann2 0", k6="Eve eve 2")
+    outcome = tenant.run(FIRST_DAY, FIRST_DAY + timedelta(days=2))
+    assert outcome.code == 0, outcome.text
+
+    # k1 never changed, k5 is another, k3 and half of the crowd were a mistake
+    fewer = {name: said for name, said in crowd.items() if int(name[1:]) < 40}
+    _contacts(tenant, 0, k1="Ann ann 0", k2="Ann ann 0", k4="Eve eve 3", **fewer)
+    _contacts(tenant, 1, k5="Bill bill 1")
+    outcome = tenant.run(FIRST_DAY, last)
+    assert outcome.code == 0, outcome.text
+    with duckdb.connect(str(tenant.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        assert warehouse.execute(
+            "select is_of_changes from identity.int_identity__build"
+        ).fetchall() == [(True,)]
+        assert warehouse.execute(
+            "select count(*) from vault.int_identity__shared_values where is_shared"
+        ).fetchall() == [(0,)]
+    kept, marts = _kept(tenant), tenant.marts()
+    assert tenant.call("run", "--from", str(last), "--full-refresh").code == 0
+    assert _kept(tenant) == kept
+    assert tenant.marts() == marts
 
 
 # --- a wrong merge, undone ------------------------------------------------------------------------

@@ -60,6 +60,7 @@ customers as (
 
 assignments as (
 
+    -- that are not as they were, or that somebody decided about
     select
         record_key,
         customer_id,
@@ -67,6 +68,10 @@ assignments as (
         is_changed,
         link_rule
     from {{ ref('int_identity__assignments') }}
+    where
+        is_changed
+        or previous_customer_id is null
+        or record_key in (select overridden_records.record_key from overridden_records)
 
 ),
 

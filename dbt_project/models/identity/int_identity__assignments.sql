@@ -17,7 +17,7 @@ with members as (
     {{ cluster_members(
         ref('int_identity__records'),
         ref('int_identity__clusters'),
-        where_contended("source || ':' || source_record_id")
+        contended_keys()
     ) }}
 
 ),
@@ -164,8 +164,8 @@ kept as (
 
 lasting as (
 
-    -- customers of records that nothing is decided about
-    {{ lasting_customers('claims', source('ledger', 'assignments')) }}
+    -- customers of records that nothing is decided about: those are left here
+    {{ lasting_customers('claims') }}
 
 ),
 

@@ -28,6 +28,7 @@ select
         || '{{ identity_rules() }}'
         || seeds.seed_digest
         || cast(records.record_doublings as string)
-    ) as fingerprint
+    ) as fingerprint,
+    {{ is_as_built(last_built(this.schema, 'int_identity__built')) }} as is_of_changes
 from records
 cross join seeds

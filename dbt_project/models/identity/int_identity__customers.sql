@@ -37,22 +37,11 @@ intervals as (
 
 ),
 
-assignments as (
-
-    select record_key, customer_id
-    from {{ ref('int_identity__assignments') }}
-
-),
-
 live as (
 
     select distinct customer_id
-    from assignments
-    {{ where_touched(
-        ref('int_identity__assignments'),
-        source('ledger', 'assignments'),
-        source('ledger', 'customers')
-    ) }}
+    from {{ ref('int_identity__assignments') }}
+    {{ where_touched() }}
 
 ),
 
@@ -69,13 +58,7 @@ ended as (
     from known_customers
     left join live on known_customers.customer_id = live.customer_id
     where live.customer_id is null
-    {{ where_touched(
-        ref('int_identity__assignments'),
-        source('ledger', 'assignments'),
-        source('ledger', 'customers'),
-        of='known_customers.',
-        word='and'
-    ) }}
+    {{ where_touched(of='known_customers.', word='and') }}
 
 ),
 
@@ -96,7 +79,8 @@ whereabouts as (
         assignments.customer_id as successor_customer_id,
         count(*) as record_count
     from last_records
-    inner join assignments on last_records.record_key = assignments.record_key
+    inner join {{ ref('int_identity__assignments') }} as assignments
+        on last_records.record_key = assignments.record_key
     group by last_records.customer_id, assignments.customer_id
 
 ),

@@ -25,5 +25,13 @@ select
     unit_match as unit,
     postcode_match as postcode,
     city_match as city,
-    country_match as country
+    country_match as country,
+
+    -- timestamps
+    entered_at,
+    changed_at,
+
+    -- lineage
+    _load_date,
+    _raw_version
 from records

@@ -1,129 +1,64 @@
-with listed as (
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }}
+        where
+            source || ':' || source_record_id in (
+                select record_key from {{ ref('int_identity__touched_records') }}
+            )
+    {% endif %}"
+) }}
+
+with known as (
+
+    {{ known_records(
+        touched=ref('int_identity__touched_records'),
+        listed=ref('int_identity__listed_records'),
+        acts=ref('int_identity__acts')
+    ) }}
+
+),
+
+entered as (
 
     select
-        source,
-        source_record_id,
-        case when entered_at < {{ as_of_end() }} then entered_at end as entered_at,
-        changed_at
-    from {{ ref('int_identity__listed_records') }}
-
-),
-
-member_acts as (
-
-    {{ acts_of(ref('stg_pos__receipts'), 'loyalty.members', 'member_id', 'sold_at') }}
-    union all
-    {{ acts_of(ref('stg_offers__redemptions'), 'loyalty.members', 'member_id', 'redeemed_at') }}
-    union all
-    {{ acts_of(ref('stg_survey__responses'), 'loyalty.members', 'member_id', 'answered_at') }}
-    union all
-    {{ acts_of(ref('stg_contracts__subscriptions'), 'loyalty.members', 'member_id', 'started_on') }}
-    union all
-    {{ acts_of(ref('stg_consent__events'), 'loyalty.members', 'member_id', 'effective_at') }}
-    union all
-    -- what we did to them says that they are there, but not that they were
-    {{ acts_of(
-        ref('stg_offers__assignments'), 'loyalty.members', 'member_id', 'assigned_at', 'false'
-    ) }}
-    union all
-    {{ acts_of(
-        ref('stg_survey__invitations'), 'loyalty.members', 'member_id', 'sent_at', 'false'
-    ) }}
-
-),
-
-account_acts as (
-
-    {{ acts_of(ref('stg_shop__orders'), 'shop.accounts', 'account_id', 'ordered_at') }}
-    union all
-    {{ acts_of(
-        ref('int_identity__device_accounts'), 'shop.accounts', 'account_id', 'first_event_at'
-    ) }}
-    union all
-    {{ acts_of(
-        ref('int_identity__device_accounts'), 'shop.accounts', 'account_id', 'last_event_at'
-    ) }}
-    union all
-    {{ acts_of(ref('stg_offers__redemptions'), 'shop.accounts', 'account_id', 'redeemed_at') }}
-    union all
-    {{ acts_of(ref('stg_helpdesk__tickets'), 'shop.accounts', 'account_id', 'created_at') }}
-    union all
-    {{ acts_of(ref('stg_survey__responses'), 'shop.accounts', 'account_id', 'answered_at') }}
-    union all
-    {{ acts_of(ref('stg_reviews__product_reviews'), 'shop.accounts', 'account_id', 'reviewed_at') }}
-    union all
-    {{ acts_of(ref('stg_contracts__subscriptions'), 'shop.accounts', 'account_id', 'started_on') }}
-    union all
-    {{ acts_of(ref('stg_consent__events'), 'shop.accounts', 'account_id', 'effective_at') }}
-    union all
-    {{ acts_of(
-        ref('stg_offers__assignments'), 'shop.accounts', 'account_id', 'assigned_at', 'false'
-    ) }}
-    union all
-    {{ acts_of(
-        ref('stg_survey__invitations'), 'shop.accounts', 'account_id', 'sent_at', 'false'
-    ) }}
-
-),
-
-subscriber_acts as (
-
-    -- a mail program opens a message by itself, but does not click
-    {{ acts_of(
-        ref('stg_messaging__events'), 'newsletter.subscribers', 'subscriber_id', 'event_at',
-        condition="event_type in ('clicked', 'replied', 'unsubscribed', 'complained')"
-    ) }}
-    union all
-    {{ acts_of(
-        ref('stg_newsletter__subscribers'), 'newsletter.subscribers', 'subscriber_id',
-        'unsubscribed_at'
-    ) }}
-
-),
-
-acts as (
-
-    select * from member_acts
-    union all
-    select * from account_acts
-    union all
-    select * from subscriber_acts
-
-),
-
-seen as (
-
-    select
-        source,
-        source_record_id,
-        min(first_acted_at) as first_seen_at,
-        max(case when is_own_act then last_acted_at end) as last_seen_at
-    from acts
-    group by source, source_record_id
+        *,
+        coalesce(entered_at < {{ as_of_end() }}, false) as is_entered
+    from known
+    where
+        is_listed
+        -- a card or an account that its own system did not tell us of is still a person; a reader
+        -- is known by an address, which an unlisted one does not have
+        or (first_acted_at is not null and source in ('loyalty.members', 'shop.accounts'))
 
 )
 
 select
     -- ids
-    coalesce(listed.source, seen.source) as source,
-    coalesce(listed.source_record_id, seen.source_record_id) as source_record_id,
+    source,
+    source_record_id,
 
     -- properties
-    listed.source_record_id is not null as is_listed,
+    is_listed,
+    is_entered,
 
     -- timestamps
-    coalesce(least(listed.entered_at, seen.first_seen_at), listed.changed_at) as first_seen_at,
+    coalesce(
+        least(case when is_entered then entered_at end, first_acted_at), changed_at
+    ) as first_seen_at,
     -- to be entered is an act too
     coalesce(
-        greatest(listed.entered_at, seen.last_seen_at), seen.first_seen_at, listed.changed_at
-    ) as last_seen_at
-from listed
-full outer join seen
-    on
-        listed.source = seen.source
-        and listed.source_record_id = seen.source_record_id
-where
-    listed.source_record_id is not null
-    -- a card or an account that its own system did not tell us of is still a person; a reader is
-    -- known by an address, which an unlisted one does not have
-    or seen.source in ('loyalty.members', 'shop.accounts')
+        greatest(case when is_entered then entered_at end, last_acted_at),
+        first_acted_at,
+        changed_at
+    ) as last_seen_at,
+    entered_at,
+    changed_at,
+    first_acted_at,
+    last_acted_at,
+
+    -- lineage
+    _load_date,
+    _raw_version
+from entered

@@ -1,21 +1,23 @@
 {{ config(schema='vault') }}
 
-with identifiers as (
+with contact_values as (
 
-    select email, phone, last_name
-    from {{ ref('int_identity__identifiers') }}
+    {{ contact_values(
+        held=this,
+        profiles=last_built(this.schema, 'int_identity__profiles'),
+        touched=ref('int_identity__touched_records'),
+        identifiers=ref('int_identity__identifiers')
+    ) }}
 
 ),
 
-contact_values as (
+shared_before as (
 
-    select 'email' as kind, email as contact_value, last_name
-    from identifiers
-    where email is not null
-    union all
-    select 'phone' as kind, phone as contact_value, last_name
-    from identifiers
-    where phone is not null
+    {{ values_shared_before(
+        held=this,
+        profiles=last_built(this.schema, 'int_identity__profiles'),
+        identifiers=ref('int_identity__identifiers')
+    ) }}
 
 ),
 
@@ -43,15 +45,40 @@ counted as (
             and contact_values.contact_value = frequent.contact_value
     group by frequent.kind, frequent.contact_value
 
+),
+
+shared as (
+
+    -- a shop's own phone number, the address of whoever typed the records
+    select
+        kind,
+        contact_value,
+        record_count,
+        surname_count
+    from counted
+    where
+        surname_count > {{ var('identity_surnames_per_value') }}
+        or record_count > {{ var('identity_records_per_customer') }}
+
 )
 
--- a shop's own phone number, the address of whoever typed the records
 select
     kind,
     contact_value,
     record_count,
-    surname_count
-from counted
-where
-    surname_count > {{ var('identity_surnames_per_value') }}
-    or record_count > {{ var('identity_records_per_customer') }}
+    surname_count,
+    true as is_shared
+from shared
+union all
+select
+    shared_before.kind,
+    shared_before.contact_value,
+    cast(null as bigint) as record_count,
+    cast(null as bigint) as surname_count,
+    false as is_shared
+from shared_before
+left join shared
+    on
+        shared_before.kind = shared.kind
+        and shared_before.contact_value = shared.contact_value
+where shared.kind is null

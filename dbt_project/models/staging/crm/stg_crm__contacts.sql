@@ -22,7 +22,7 @@ select
     {{ clean_text('phone') }} as phone,
     {{ phone_match('phone', 'country_match') }} as phone_match,
     birth_date,
-    {{ date_match('birth_date') }} as birth_date_match,
+    {{ date_match('birth_date', '_load_date') }} as birth_date_match,
     {{ clean_text('street') }} as street,
     {{ street_match('street') }} as street_match,
     {{ clean_text('house_number') }} as house_number,

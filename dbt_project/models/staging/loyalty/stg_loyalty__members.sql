@@ -22,7 +22,7 @@ select
     {{ clean_text('phone') }} as phone,
     {{ phone_match('phone', 'country_match') }} as phone_match,
     birth_date,
-    {{ date_match('birth_date') }} as birth_date_match,
+    {{ date_match('birth_date', '_load_date') }} as birth_date_match,
     {{ clean_text('postcode') }} as postcode,
     {{ postcode_match('postcode') }} as postcode_match,
     {{ clean_text('city') }} as city,
