@@ -22,44 +22,42 @@ cells as (
 
     select
         customer_id,
-        channel,
-        direction,
-        stage,
-        touch_count,
-        response_count,
-        recency
-    from touches
-    where stage is not null
-    union all
-    select
-        customer_id,
-        channel,
-        direction,
-        'all' as stage,
-        touch_count,
-        response_count,
-        recency
-    from touches
-
-),
-
-counted as (
-
-    select
-        customer_id,
         stage,
         channel,
         sum(case when direction = 'inbound' then touch_count else 0 end) as inbound_count,
         sum(case when direction = 'inbound' then touch_count * recency else 0 end)
             as inbound_weight,
         sum(case when direction = 'outbound' then touch_count else 0 end) as delivered_count,
-        -- what was delivered before the first day known can be answered after it
-        least(
-            sum(case when direction = 'outbound' then response_count else 0 end),
-            sum(case when direction = 'outbound' then touch_count else 0 end)
-        ) as response_count
-    from cells
+        sum(case when direction = 'outbound' then response_count else 0 end) as response_count
+    from touches
     group by customer_id, stage, channel
+
+),
+
+counted as (
+
+    -- what was delivered before the first day known can be answered after it
+    select
+        customer_id,
+        stage,
+        channel,
+        inbound_count,
+        inbound_weight,
+        delivered_count,
+        least(response_count, delivered_count) as response_count
+    from cells
+    where stage is not null
+    union all
+    select
+        customer_id,
+        'all' as stage,
+        channel,
+        sum(inbound_count) as inbound_count,
+        sum(inbound_weight) as inbound_weight,
+        sum(delivered_count) as delivered_count,
+        least(sum(response_count), sum(delivered_count)) as response_count
+    from cells
+    group by customer_id, channel
 
 ),
 

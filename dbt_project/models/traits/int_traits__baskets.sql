@@ -1,4 +1,69 @@
-with purchases as (
+{{ config(
+    materialized=kept_by_content(),
+    incremental_strategy='delete+insert',
+    unique_key='_version',
+    on_schema_change='fail',
+    post_hook="delete from {{ this }} where purchase_id is null"
+) }}
+
+{#- What lasts this long was a stock-up. -#}
+{%- set lasting = var('basket_stock_up_gap') ~ ' * median_gap_days' -%}
+
+with customers as (
+
+    select
+        customer_id,
+        country
+    from {{ ref('customers') }}
+
+),
+
+retail_events as (
+
+    select
+        country,
+        shopping_start_date,
+        end_date
+    from {{ ref('stg_calendar__events') }}
+    where kind = 'retail'
+
+),
+
+facts as (
+
+    {{ versions_of_customers(ref('int_traits__customer_contents'), ['purchases'], [
+        var('rhythm_min_gaps'), var('basket_stock_up_z'), var('basket_stock_up_gap'),
+        var('basket_steady_spread'), var('basket_on_rhythm_from'), var('basket_on_rhythm_to'),
+    ]) }}
+
+),
+
+calendar as (
+
+    select {{ version_of_rows([], ['country', 'shopping_start_date', 'end_date']) }} as content
+    from retail_events
+
+),
+
+versions as (
+
+    select
+        facts.customer_id,
+        {{ version_of_version(['facts._version', 'customers.country', 'calendar.content']) }}
+            as _version
+    from facts
+    inner join customers on facts.customer_id = customers.customer_id
+    cross join calendar
+
+),
+
+changed as (
+
+    {{ changed_units('versions') }}
+
+),
+
+purchases as (
 
     select
         purchase_id,
@@ -9,7 +74,7 @@ with purchases as (
         net_amount,
         is_gift
     from {{ ref('purchases') }}
-    where customer_id is not null and net_amount > 0
+    where net_amount > 0 and customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -103,20 +168,10 @@ feasts as (
     select
         events.country,
         dates.purchase_date
-    from {{ ref('stg_calendar__events') }} as events
+    from retail_events as events
     inner join dates
         on dates.purchase_date between events.shopping_start_date and events.end_date
-    where events.kind = 'retail'
     group by events.country, dates.purchase_date
-
-),
-
-customers as (
-
-    select
-        customer_id,
-        country
-    from {{ ref('customers') }}
 
 ),
 
@@ -131,10 +186,6 @@ compared as (
         purchases.item_count,
         purchases.net_amount,
         spaced.gap_before_days,
-        -- a basket not yet followed by another has been enough so far
-        coalesce(
-            spaced.gap_after_days, {{ days_between('purchases.purchase_date', as_of()) }}
-        ) as lasted_days,
         spaced.gap_after_days,
         rhythms.median_gap_days,
         rhythms.gap_count,
@@ -169,40 +220,69 @@ judged as (
     select
         *,
         quantity_z >= {{ var('basket_stock_up_z') }} as is_large,
-        lasted_days >= {{ var('basket_stock_up_gap') }} * median_gap_days as has_lasted,
+        -- a basket not yet followed by another has been enough so far
+        coalesce(gap_after_days >= {{ lasting }}, true) as has_lasted,
         gap_before_days between {{ var('basket_on_rhythm_from') }} * median_gap_days
         and {{ var('basket_on_rhythm_to') }} * median_gap_days as is_on_rhythm
     from compared
+
+),
+
+told as (
+
+    select
+        purchase_id,
+        customer_id,
+        is_gift,
+        case
+            when is_gift then 'gift_or_event'
+            when gap_count < {{ var('rhythm_min_gaps') }} or gap_count is null then null
+            -- large, and either proven by the pause after it or too young to tell
+            when is_large and is_steady and has_lasted then 'stock_up'
+            when
+                is_at_feast
+                and gap_before_days < {{ var('basket_on_rhythm_from') }} * median_gap_days
+                then 'gift_or_event'
+            when not is_large and coalesce(is_on_rhythm, true) then 'routine'
+            else 'irregular'
+        end as basket_kind,
+        purchased_at,
+        purchase_date,
+        case
+            when is_large and is_steady and has_lasted
+                then {{ days_later('purchase_date', 'cast(ceil(' ~ lasting ~ ') as integer)') }}
+        end as stock_up_confirmed_on,
+        item_count,
+        net_amount,
+        quantity_z,
+        gap_before_days,
+        gap_after_days
+    from judged
 
 )
 
 select
     -- ids
-    purchase_id,
-    customer_id,
+    told.purchase_id,
+    changed.customer_id,
 
     -- properties
-    is_gift,
-    case
-        when is_gift then 'gift_or_event'
-        when gap_count < {{ var('rhythm_min_gaps') }} or gap_count is null then null
-        -- large, and either proven by the pause after it or too young to tell
-        when is_large and is_steady and (has_lasted or gap_after_days is null) then 'stock_up'
-        when is_at_feast and gap_before_days < {{ var('basket_on_rhythm_from') }} * median_gap_days
-            then 'gift_or_event'
-        when not is_large and coalesce(is_on_rhythm, true) then 'routine'
-        else 'irregular'
-    end as basket_kind,
-    coalesce(is_large and is_steady and has_lasted, false) as is_confirmed_stock_up,
+    told.is_gift,
+    told.basket_kind,
 
     -- timestamps
-    purchased_at,
-    purchase_date,
+    told.purchased_at,
+    told.purchase_date,
+    told.stock_up_confirmed_on,
 
     -- measures
-    cast(item_count as bigint) as item_count,
-    net_amount,
-    quantity_z,
-    cast(gap_before_days as bigint) as gap_before_days,
-    cast(gap_after_days as bigint) as gap_after_days
-from judged
+    cast(told.item_count as bigint) as item_count,
+    told.net_amount,
+    told.quantity_z,
+    cast(told.gap_before_days as bigint) as gap_before_days,
+    cast(told.gap_after_days as bigint) as gap_after_days,
+
+    -- lineage
+    changed._version
+from changed
+left join told on changed.customer_id = told.customer_id

@@ -1,28 +1,13 @@
-with machines as (
+{{ config(materialized='view') }}
 
-    -- no person is that busy
-    select
-        coalesce(device_id, account_id) as visitor,
-        hour_at
-    from {{ ref('int_traits__web_hours') }}
-    where not is_clock_skewed and last_event_at < {{ as_of_end() }}
-    group by coalesce(device_id, account_id), hour_at
-    having sum(event_count) > {{ var("machine_events_per_hour") }}
-
-),
-
-hours as (
+with hours as (
 
     select
-        hours.*,
+        *,
         -- a device says whose the visit is only where nobody is signed in
-        case when hours.account_id is null then hours.device_id end as unsigned_device_id
-    from {{ ref('int_traits__web_hours') }} as hours
-    anti join machines
-        on
-            coalesce(hours.device_id, hours.account_id) is not distinct from machines.visitor
-            and hours.hour_at = machines.hour_at
-    where not hours.is_clock_skewed and hours.last_event_at < {{ as_of_end() }}
+        case when account_id is null then device_id end as unsigned_device_id
+    from {{ ref('int_traits__web_hours') }}
+    where not is_clock_skewed and not is_machine and last_event_at < {{ as_of_end() }}
 
 ),
 

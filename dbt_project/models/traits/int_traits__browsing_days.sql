@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with days as (
 
     select
@@ -31,35 +33,22 @@ devices as (
     from {{ ref('int_customers__device_owners') }}
     where not is_shared
 
-),
-
-resolved as (
-
-    select
-        coalesce(accounts.customer_id, devices.customer_id) as customer_id,
-        days.event_date,
-        days.product_id,
-        days.event_type,
-        days.event_count
-    from days
-    left join accounts on days.account_id = accounts.account_id
-    left join devices on days.unsigned_device_id = devices.device_id
-
 )
 
 select
     -- ids
-    customer_id,
-    product_id,
+    coalesce(accounts.customer_id, devices.customer_id) as customer_id,
+    days.product_id,
 
     -- properties
-    event_type,
+    days.event_type,
 
     -- timestamps
-    event_date,
+    days.event_date,
 
     -- measures
-    cast(sum(event_count) as bigint) as event_count
-from resolved
-where customer_id is not null
-group by customer_id, product_id, event_type, event_date
+    days.event_count
+from days
+left join accounts on days.account_id = accounts.account_id
+left join devices on days.unsigned_device_id = devices.device_id
+where coalesce(accounts.customer_id, devices.customer_id) is not null

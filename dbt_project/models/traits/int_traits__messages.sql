@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with hours as (
 
     select
@@ -33,35 +35,25 @@ contact_points as (
         customer_id
     from {{ ref('int_customers__contact_points') }}
 
-),
-
-received as (
-
-    select
-        coalesce(customer_records.customer_id, contact_points.customer_id) as customer_id,
-        hours.*
-    from hours
-    left join customer_records on hours.subscriber_id = customer_records.source_record_id
-    left join contact_points
-        on
-            contact_points.kind = case hours.channel when 'sms' then 'phone' else 'email' end
-            and case hours.channel when 'sms' then hours.phone_match else hours.email_match end
-            = contact_points.match_value
-
 )
 
 select
     -- ids
-    customer_id,
-    channel,
+    coalesce(customer_records.customer_id, contact_points.customer_id) as customer_id,
+    hours.channel,
 
     -- timestamps
-    hour_at,
+    hours.hour_at,
 
     -- measures
-    cast(sum(delivered_count) as bigint) as delivered_count,
-    cast(sum(opened_count) as bigint) as opened_count,
-    cast(sum(responded_count) as bigint) as responded_count
-from received
-where customer_id is not null
-group by customer_id, channel, hour_at
+    hours.delivered_count,
+    hours.opened_count,
+    hours.responded_count
+from hours
+left join customer_records on hours.subscriber_id = customer_records.source_record_id
+left join contact_points
+    on
+        contact_points.kind = case hours.channel when 'sms' then 'phone' else 'email' end
+        and case hours.channel when 'sms' then hours.phone_match else hours.email_match end
+        = contact_points.match_value
+where coalesce(customer_records.customer_id, contact_points.customer_id) is not null

@@ -1,9 +1,9 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
-    post_hook="delete from {{ this }} where category is null"
+    post_hook="delete from {{ this }} where to_stage is null"
 ) }}
 
 with versions as (
@@ -11,33 +11,34 @@ with versions as (
     -- the spans know which content they were made from
     select
         customer_id,
-        _version
+        category,
+        {{ version_of_version(['_version']) }} as _version
     from {{ ref('int_traits__path_spans') }}
-    group by customer_id, _version
 
 ),
 
 changed as (
 
-    {{ changed_customers('versions') }}
+    {{ changed_units('versions', ['customer_id', 'category']) }}
 
 ),
 
 spans as (
 
     select
-        customer_id,
-        category,
-        kind,
-        start_cause,
-        end_cause,
-        is_gift,
-        is_returned,
-        started_at,
-        ended_at,
-        known_at
-    from {{ ref('int_traits__path_spans') }}
-    where customer_id in (select changed.customer_id from changed)
+        spans.customer_id,
+        spans.category,
+        spans.kind,
+        spans.start_cause,
+        spans.end_cause,
+        spans.is_gift,
+        spans.is_returned,
+        spans.started_at,
+        spans.ended_at,
+        spans.known_at
+    from {{ ref('int_traits__path_spans') }} as spans
+    semi join changed
+        on spans.customer_id = changed.customer_id and spans.category = changed.category
 
 ),
 
@@ -175,7 +176,7 @@ changes as (
 select
     -- ids
     changed.customer_id,
-    changes.category,
+    changed.category,
 
     -- properties
     changes.previous_stage as from_stage,
@@ -209,10 +210,14 @@ select
         {{ seconds_between('changes.previous_changed_at', 'changes.changed_at') }} / 3600.0
         as decimal(18, 2)
     ) as dwell_hours,
+    cast(
+        {{ standing_of('changes.stage') }} - {{ standing_of('changes.previous_stage') }} as bigint
+    ) as step,
 
     -- lineage
     changed._version
 from changed
-left join changes on changed.customer_id = changes.customer_id
+left join changes
+    on changed.customer_id = changes.customer_id and changed.category = changes.category
 left join ranks as to_ranks on changes.stage = to_ranks.stage
 left join ranks as from_ranks on changes.previous_stage = from_ranks.stage

@@ -1,3 +1,11 @@
+{{ config(
+    materialized=kept_by_content(),
+    incremental_strategy='delete+insert',
+    unique_key='_version',
+    on_schema_change='fail',
+    post_hook="delete from {{ this }} where stage is null"
+) }}
+
 with bounds as (
 
     select cast(
@@ -6,18 +14,75 @@ with bounds as (
 
 ),
 
-customer_records as (
-
-    select customer_id, source_record_id
-    from {{ ref('customer_records') }}
-    where source = 'shop.accounts' and valid_to is null
-
-),
-
 products as (
 
     select product_id, category
     from {{ ref('stg_catalogue__products') }}
+
+),
+
+seen_categories as (
+
+    select coalesce(hours.category, products.category, 'all') as category
+    from {{ ref('int_traits__web_hours') }} as hours
+    left join products on hours.product_id = products.product_id
+    group by coalesce(hours.category, products.category, 'all')
+
+),
+
+goods as (
+
+    -- what is only ever sold over the counter has no path
+    select
+        product_id,
+        category
+    from products
+    where category in (select seen_categories.category from seen_categories)
+
+),
+
+facts as (
+
+    {{ versions_of_customers(
+        ref('int_traits__customer_contents'),
+        ['browsing', 'purchases', 'lines', 'orders', 'returns'],
+        [var('path_history_days'), var('path_return_window_days')]
+    ) }}
+
+),
+
+paths as (
+
+    -- which categories have paths concerns all
+    select {{ version_of_rows([], ['category']) }} as content
+    from seen_categories
+
+),
+
+versions as (
+
+    select
+        facts.customer_id,
+        {{ version_of_version(['facts._version', 'paths.content']) }} as _version
+    from facts
+    cross join paths
+
+),
+
+changed as (
+
+    {{ changed_units('versions') }}
+
+),
+
+customer_records as (
+
+    select customer_id, source_record_id
+    from {{ ref('customer_records') }}
+    where
+        source = 'shop.accounts'
+        and valid_to is null
+        and customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -36,7 +101,9 @@ browsed as (
     from {{ ref('int_traits__browsing') }} as browsing
     inner join bounds on browsing.last_event_at >= bounds.since_at
     left join products on browsing.product_id = products.product_id
-    where browsing.stage is not null
+    where
+        browsing.stage is not null
+        and browsing.customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -70,7 +137,7 @@ purchases as (
         purchases.is_gift
     from {{ ref('purchases') }} as purchases
     inner join bounds on purchases.purchased_at >= bounds.since_at
-    where purchases.customer_id is not null
+    where purchases.customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -94,17 +161,6 @@ whole_orders as (
         returned_at
     from returned_lines
     where line_number is null
-
-),
-
-goods as (
-
-    -- what is only ever sold over the counter has no path
-    select
-        product_id,
-        category
-    from products
-    where category in (select browsed_hours.category from browsed_hours)
 
 ),
 
@@ -205,51 +261,92 @@ seen_bought as (
             and browsed_hours.last_event_at + interval '1' hour
     where browsed_hours.stage = 'purchase' and orders.customer_id is null
 
+),
+
+events as (
+
+    select
+        customer_id,
+        category,
+        stage,
+        cause,
+        false as is_gift,
+        false as is_returned,
+        first_event_at as began_at,
+        last_event_at as happened_at,
+        known_at,
+        cast(weight as decimal(18, 3)) as weight
+    from browsed_hours
+    where stage <> 'purchase'
+    union all
+    select
+        customer_id,
+        category,
+        stage,
+        'purchase' as cause,
+        false as is_gift,
+        false as is_returned,
+        first_event_at as began_at,
+        first_event_at as happened_at,
+        known_at,
+        cast(1 as decimal(18, 3)) as weight
+    from seen_bought
+    union all
+    select
+        customer_id,
+        category,
+        'purchase' as stage,
+        'purchase' as cause,
+        is_gift,
+        is_returned,
+        purchased_at as began_at,
+        purchased_at as happened_at,
+        purchased_at as known_at,
+        cast(1 as decimal(18, 3)) as weight
+    from bought
+
+),
+
+path_versions as (
+
+    select
+        customer_id,
+        category,
+        {{ version_of_rows(
+            ['customer_id', 'category'],
+            ['stage', 'cause', 'is_gift', 'is_returned', 'began_at', 'happened_at', 'known_at',
+             'weight']
+        ) }} as _path_version
+    from events
+    group by customer_id, category
+
 )
 
 select
     -- ids
-    customer_id,
-    category,
+    changed.customer_id,
+    events.category,
 
     -- properties
-    stage,
-    cause,
-    false as is_gift,
-    false as is_returned,
+    events.stage,
+    events.cause,
+    events.is_gift,
+    events.is_returned,
 
     -- timestamps
-    first_event_at as began_at,
-    last_event_at as happened_at,
-    known_at,
+    events.began_at,
+    events.happened_at,
+    events.known_at,
 
     -- measures
-    cast(weight as decimal(18, 3)) as weight
-from browsed_hours
-where stage <> 'purchase'
-union all
-select
-    customer_id,
-    category,
-    stage,
-    'purchase' as cause,
-    false as is_gift,
-    false as is_returned,
-    first_event_at as began_at,
-    first_event_at as happened_at,
-    known_at,
-    cast(1 as decimal(18, 3)) as weight
-from seen_bought
-union all
-select
-    customer_id,
-    category,
-    'purchase' as stage,
-    'purchase' as cause,
-    is_gift,
-    is_returned,
-    purchased_at as began_at,
-    purchased_at as happened_at,
-    purchased_at as known_at,
-    cast(1 as decimal(18, 3)) as weight
-from bought
+    events.weight,
+
+    -- lineage
+    path_versions._path_version,
+    changed._version
+from changed
+left join events on changed.customer_id = events.customer_id
+left join path_versions
+    on
+        events.customer_id = path_versions.customer_id
+        and events.category = path_versions.category

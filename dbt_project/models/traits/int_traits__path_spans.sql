@@ -1,9 +1,9 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
-    post_hook="delete from {{ this }} where category is null"
+    post_hook="delete from {{ this }} where kind is null"
 ) }}
 
 {%- set timeout = "interval '" ~ var("path_timeout_days") ~ "' day" -%}
@@ -24,67 +24,53 @@ with stages as (
 
 rules as (
 
-    select sum({{ row_hash(
+    select sum(cast({{ row_hash(
         ['stage', 'stage_rank', 'half_life_days', 'enter_evidence', 'exit_evidence']
-    ) }}) as content
+    ) }} as decimal(38, 0))) as content
     from stages
-
-),
-
-contents as (
-
-    select
-        customer_id,
-        {{ content_of_rows(
-            ['category', 'stage', 'cause', 'is_gift', 'is_returned', 'began_at', 'happened_at',
-             'known_at', 'weight'],
-            [var('path_timeout_days'), var('path_purchase_days'), var('path_evidence_half_lives')]
-        ) }} as content
-    from {{ ref('int_traits__path_events') }}
-    group by customer_id
 
 ),
 
 versions as (
 
     select
-        contents.customer_id,
-        contents.content || ':' || cast(rules.content as string) as _version
-    from contents
+        events.customer_id,
+        events.category,
+        {{ version_of_version(
+            ['events._path_version', 'rules.content'],
+            [var('path_timeout_days'), var('path_purchase_days'), var('path_evidence_half_lives')]
+        ) }} as _version
+    from {{ ref('int_traits__path_events') }} as events
     cross join rules
 
 ),
 
 changed as (
 
-    {{ changed_customers('versions') }}
+    {{ changed_units('versions', ['customer_id', 'category']) }}
 
 ),
 
 events as (
 
     select
-        customer_id,
-        category,
-        stage,
-        cause,
-        is_gift,
-        is_returned,
-        began_at,
-        happened_at,
-        known_at,
-        weight,
+        events.*,
         -- what began before a purchase led to it
         row_number() over (
-            partition by customer_id, category
-            order by began_at, case when stage = 'purchase' then 1 else 0 end, happened_at, stage
+            partition by events.customer_id, events.category
+            order by
+                events.began_at, case when events.stage = 'purchase' then 1 else 0 end,
+                events.happened_at, events.stage
         ) as event_number,
-        lag(happened_at) over (
-            partition by customer_id, category
-            order by began_at, case when stage = 'purchase' then 1 else 0 end, happened_at, stage
+        lag(events.happened_at) over (
+            partition by events.customer_id, events.category
+            order by
+                events.began_at, case when events.stage = 'purchase' then 1 else 0 end,
+                events.happened_at, events.stage
         ) as previous_at
-    from {{ ref('int_traits__path_events') }}
-    where customer_id in (select changed.customer_id from changed)
+    from {{ ref('int_traits__path_events') }} as events
+    semi join changed
+        on events.customer_id = changed.customer_id and events.category = changed.category
 
 ),
 
@@ -394,7 +380,7 @@ spans as (
 select
     -- ids
     changed.customer_id,
-    spans.category,
+    changed.category,
     spans.purchase_number,
     spans.pause_number,
 
@@ -418,4 +404,4 @@ select
     -- lineage
     changed._version
 from changed
-left join spans on changed.customer_id = spans.customer_id
+left join spans on changed.customer_id = spans.customer_id and changed.category = spans.category

@@ -1,12 +1,29 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
     post_hook="delete from {{ this }} where product_id is null"
 ) }}
 
-with orders as (
+with versions as (
+
+    {{ versions_of_customers(
+        ref('int_traits__customer_contents'),
+        ['looks', 'purchases', 'lines', 'orders', 'returns', 'reviews'],
+        [var('purchase_weight'), var('return_weight'), var('repeat_purchase_weight'),
+         var('review_star_weight'), var('browse_weights')]
+    ) }}
+
+),
+
+changed as (
+
+    {{ changed_units('versions') }}
+
+),
+
+orders as (
 
     -- what was a gift tells of somebody else's taste
     select
@@ -25,7 +42,7 @@ purchases as (
         purchased_at,
         purchase_date
     from {{ ref('purchases') }}
-    where customer_id is not null and not is_gift
+    where not is_gift and customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -88,7 +105,10 @@ looks as (
         event_date as acted_on,
         {{ browse_weight('event_type') }} as weight
     from {{ ref('int_traits__browsing_days') }}
-    where product_id is not null and {{ browse_weight('event_type') }} is not null
+    where
+        product_id is not null
+        and {{ browse_weight('event_type') }} is not null
+        and customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -98,7 +118,10 @@ accounts as (
         customer_id,
         source_record_id as account_id
     from {{ ref('customer_records') }}
-    where source = 'shop.accounts' and valid_to is null
+    where
+        source = 'shop.accounts'
+        and valid_to is null
+        and customer_id in (select changed.customer_id from changed)
 
 ),
 
@@ -123,70 +146,8 @@ products as (
     select
         product_id,
         valid_from,
-        valid_to,
-        _content
+        valid_to
     from {{ ref('int_traits__product_versions') }}
-
-),
-
-facts as (
-
-    select
-        customer_id,
-        product_id,
-        purchased_at as acted_at,
-        purchase_date as acted_on,
-        case when is_returned then -1 else 0 end as weight
-    from bought_lines
-    union all
-    select
-        customer_id,
-        product_id,
-        null as acted_at,
-        acted_on,
-        weight
-    from looks
-    union all
-    select
-        customer_id,
-        product_id,
-        null as acted_at,
-        acted_on,
-        1000 + stars as weight
-    from ratings
-
-),
-
-product_contents as (
-
-    select
-        product_id,
-        sum(_content) as content
-    from products
-    group by product_id
-
-),
-
-versions as (
-
-    -- what is known of the products is a part of it
-    select
-        facts.customer_id,
-        {{ content_of_rows(
-            ['facts.product_id', 'facts.acted_at', 'facts.acted_on', 'facts.weight',
-             'product_contents.content'],
-            [var('purchase_weight'), var('return_weight'), var('repeat_purchase_weight'),
-             var('review_star_weight')]
-        ) }} as _version
-    from facts
-    left join product_contents on facts.product_id = product_contents.product_id
-    group by facts.customer_id
-
-),
-
-changed as (
-
-    {{ changed_customers('versions') }}
 
 ),
 
@@ -199,7 +160,6 @@ bought as (
         min(purchased_at) as acted_at,
         bool_and(is_returned) as is_returned
     from bought_lines
-    where customer_id in (select changed.customer_id from changed)
     group by customer_id, product_id, purchase_date
 
 ),
@@ -213,7 +173,6 @@ looked_at as (
         acted_on,
         max(weight) as weight
     from looks
-    where customer_id in (select changed.customer_id from changed)
     group by customer_id, product_id, acted_on
 
 ),
@@ -256,7 +215,6 @@ reviewed as (
         acted_on,
         max(stars) as stars
     from ratings
-    where customer_id in (select changed.customer_id from changed)
     group by customer_id, product_id, acted_on
 
 ),

@@ -1,7 +1,7 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
     post_hook="delete from {{ this }} where value is null"
 ) }}
@@ -18,18 +18,17 @@ with versions as (
     -- the acts know which content they were made from
     select
         customer_id,
-        _version || '{{ local_md5([
-            var("browse_half_life_days"), var("purchase_half_life_days"),
-            var("preference_min_choices"),
-        ] | string) }}' as _version
+        {{ version_of_version(['_version'], [
+            var('browse_half_life_days'), var('purchase_half_life_days'),
+            var('preference_min_choices'),
+        ]) }} as _version
     from {{ ref('int_traits__product_interactions') }}
-    group by customer_id, _version
 
 ),
 
 changed as (
 
-    {{ changed_customers('versions') }}
+    {{ changed_units('versions') }}
 
 ),
 

@@ -1,338 +1,58 @@
 {{ config(
-    materialized=kept_by_customer(),
+    materialized=kept_by_content(),
     incremental_strategy='delete+insert',
-    unique_key='customer_id',
+    unique_key='_version',
     on_schema_change='fail',
     post_hook="delete from {{ this }} where channel is null"
 ) }}
 
-with customers as (
+with versions as (
 
     select
         customer_id,
-        country,
-        region,
-        postcode_area
-    from {{ ref('customers') }}
-
-),
-
-time_zones as (
-
-    select
-        country,
-        region,
-        area_from,
-        area_to,
-        time_zone
-    from {{ ref('time_zones') }}
-
-),
-
-places as (
-
-    select distinct
-        coalesce(country, '{{ default_country() }}') as country,
-        region,
-        postcode_area
-    from customers
-
-),
-
-place_zones as (
-
-    -- the zone of the area, else of the region, else of the country, else the shop's own
-    select
-        places.country,
-        places.region,
-        places.postcode_area,
-        coalesce(
-            max(case when time_zones.area_from is not null then time_zones.time_zone end),
-            max(case when time_zones.region is not null then time_zones.time_zone end),
-            max(time_zones.time_zone),
-            '{{ reporting_timezone() }}'
-        ) as time_zone
-    from places
-    left join time_zones
-        on
-            places.country = time_zones.country
-            and coalesce(places.region = time_zones.region, time_zones.region is null)
-            and coalesce(
-                places.postcode_area between time_zones.area_from and time_zones.area_to,
-                time_zones.area_from is null
-            )
-    group by places.country, places.region, places.postcode_area
-
-),
-
-customer_records as (
-
-    select
-        customer_id,
-        source_record_id
-    from {{ ref('customer_records') }}
-    where source = 'shop.accounts' and valid_to is null
-
-),
-
-contact_points as (
-
-    select
-        kind,
-        match_value,
-        customer_id
-    from {{ ref('int_customers__contact_points') }}
-
-),
-
-visits as (
-
-    select
-        customer_id,
-        case
-            when platform = 'app' then 'app'
-            when referrer_channel in ('email', 'sms', 'social') then referrer_channel
-            else 'web'
-        end as channel,
-        hour_at,
-        -- one page is no visit, unless it is one of a purchase
-        sum(event_count) > 1
-        or bool_or(coalesce(stage in ('intent', 'purchase'), false)) as is_engaged,
-        bool_or(coalesce(stage = 'purchase', false)) as has_purchase
-    from {{ ref('int_traits__browsing') }}
-    group by all
-
-),
-
-bought as (
-
-    select
-        customer_id,
-        channel,
-        cast(date_trunc('hour', purchased_at) as timestamp) as hour_at
-    from {{ ref('purchases') }}
-    where customer_id is not null
-
-),
-
-ordering_visits as (
-
-    select
-        customer_id,
-        hour_at
-    from visits
-    where has_purchase
-
-),
-
-purchases as (
-
-    -- what was ordered in a visit is told by the visit
-    select
-        customer_id,
-        channel,
-        hour_at
-    from bought
-    where channel = 'store'
-    union all
-    select
-        bought.customer_id,
-        bought.channel,
-        bought.hour_at
-    from bought
-    anti join ordering_visits
-        on
-            bought.customer_id = ordering_visits.customer_id
-            and bought.hour_at = ordering_visits.hour_at
-    where bought.channel <> 'store'
-
-),
-
-social_acts as (
-
-    select
-        handle_match,
-        email_match,
-        interacted_at
-    from {{ ref('stg_social__interactions') }}
-    where interacted_at < {{ as_of_end() }}
-
-),
-
-handles as (
-
-    -- whose a handle is, is known once it shows an address
-    select
-        social_acts.handle_match,
-        min(contact_points.customer_id) as customer_id
-    from social_acts
-    inner join contact_points
-        on contact_points.kind = 'email' and social_acts.email_match = contact_points.match_value
-    where social_acts.handle_match is not null
-    group by social_acts.handle_match
-    having min(contact_points.customer_id) = max(contact_points.customer_id)
-
-),
-
-tickets as (
-
-    select
-        coalesce(customer_records.customer_id, emails.customer_id, phones.customer_id)
-            as customer_id,
-        tickets.channel,
-        cast(date_trunc('hour', tickets.created_at) as timestamp) as hour_at
-    from {{ ref('stg_helpdesk__tickets') }} as tickets
-    left join customer_records on tickets.account_id = customer_records.source_record_id
-    left join contact_points as emails
-        on emails.kind = 'email' and tickets.requester_email_match = emails.match_value
-    left join contact_points as phones
-        on phones.kind = 'phone' and tickets.requester_phone_match = phones.match_value
-    where tickets.created_at < {{ as_of_end() }} and not tickets.is_spam_or_deleted
-
-),
-
-came as (
-
-    select
-        customer_id,
-        channel,
-        hour_at,
-        -- when an order is placed is no habit of looking around
-        not has_purchase as tells_hour,
-        true as is_browsing
-    from visits
-    where is_engaged
-    union all
-    select
-        customer_id,
-        channel,
-        hour_at,
-        false as tells_hour,
-        false as is_browsing
-    from purchases
-    union all
-    select
-        handles.customer_id,
-        'social' as channel,
-        cast(date_trunc('hour', social_acts.interacted_at) as timestamp) as hour_at,
-        true as tells_hour,
-        false as is_browsing
-    from social_acts
-    inner join handles on social_acts.handle_match = handles.handle_match
-    union all
-    select
-        customer_id,
-        channel,
-        hour_at,
-        false as tells_hour,
-        false as is_browsing
-    from tickets
-    where customer_id is not null and channel is not null
-
-),
-
-touches as (
-
-    select
-        customer_id,
-        'inbound' as direction,
-        channel,
-        hour_at,
-        cast(1 as bigint) as touch_count,
-        cast(0 as bigint) as response_count,
-        bool_or(tells_hour) as tells_hour,
-        bool_or(is_browsing) as is_browsing
-    from came
-    group by customer_id, channel, hour_at
-    union all
-    select
-        customer_id,
-        'outbound' as direction,
-        channel,
-        hour_at,
-        delivered_count as touch_count,
-        responded_count as response_count,
-        responded_count > 0 as tells_hour,
-        false as is_browsing
-    from {{ ref('int_traits__messages') }}
-
-),
-
-paths as (
-
-    -- what becomes of a path after a touch does not concern it
-    select
-        customer_id,
-        max(_version) as content
-    from {{ ref('int_traits__path_changes') }}
-    group by customer_id
-
-),
-
-zoned as (
-
-    select
-        customers.customer_id,
-        place_zones.time_zone
-    from customers
-    inner join place_zones
-        on
-            coalesce(customers.country, '{{ default_country() }}') = place_zones.country
-            and customers.region is not distinct from place_zones.region
-            and customers.postcode_area is not distinct from place_zones.postcode_area
-
-),
-
-contents as (
-
-    select
-        customer_id,
-        {{ content_of_rows(
-            ['direction', 'channel', 'hour_at', 'touch_count', 'response_count', 'tells_hour',
-             'is_browsing']
-        ) }} as content
-    from touches
-    group by customer_id
-
-),
-
-versions as (
-
-    select
-        contents.customer_id,
-        concat_ws(' ', contents.content, zoned.time_zone, paths.content) as _version
-    from contents
-    inner join zoned on contents.customer_id = zoned.customer_id
-    left join paths on contents.customer_id = paths.customer_id
+        month,
+        standing,
+        {{ version_of_version(['_month_version']) }} as _version
+    from {{ ref('int_traits__contacts') }}
 
 ),
 
 changed as (
 
-    {{ changed_customers('versions') }}
+    {{ changed_units('versions', ['customer_id', 'month', 'standing']) }}
+
+),
+
+contacts as (
+
+    select contacts.*
+    from {{ ref('int_traits__contacts') }} as contacts
+    semi join changed
+        on contacts.customer_id = changed.customer_id and contacts.month = changed.month
 
 ),
 
 moments as (
 
-    -- in how many categories the customer enters and leaves a stage
     select
-        customer_id,
-        changed_at as happened_at,
-        to_stage as stage,
-        1 as step
-    from {{ ref('int_traits__path_changes') }}
-    where customer_id in (select changed.customer_id from changed)
+        changes.customer_id,
+        changed.month,
+        changes.changed_at as happened_at,
+        changes.step
+    from {{ ref('int_traits__path_changes') }} as changes
+    inner join changed
+        on
+            changes.customer_id = changed.customer_id
+            and cast(date_trunc('month', changes.changed_at) as date) = changed.month
     union all
+    -- what was so before the month began
     select
         customer_id,
-        changed_at as happened_at,
-        from_stage as stage,
-        -1 as step
-    from {{ ref('int_traits__path_changes') }}
-    where
-        from_stage is not null
-        and customer_id in (select changed.customer_id from changed)
+        month,
+        {{ seconds_later('cast(month as timestamp)', -1) }} as happened_at,
+        standing as step
+    from changed
+    where standing is not null
 
 ),
 
@@ -340,14 +60,11 @@ counted as (
 
     select
         customer_id,
+        month,
         happened_at,
-        sum(case when stage = 'intent' then step else 0 end) as intent,
-        sum(case when stage = 'inform' then step else 0 end) as inform,
-        sum(case when stage = 'explore' then step else 0 end) as explore,
-        sum(case when stage = 'purchase' then step else 0 end) as purchase,
-        sum(case when stage = 'after_purchase' then step else 0 end) as after_purchase
+        sum(step) as step
     from moments
-    group by customer_id, happened_at
+    group by customer_id, month, happened_at
 
 ),
 
@@ -355,45 +72,36 @@ running as (
 
     select
         customer_id,
+        month,
         happened_at,
-        sum(intent) over so_far as intent,
-        sum(inform) over so_far as inform,
-        sum(explore) over so_far as explore,
-        sum(purchase) over so_far as purchase,
-        sum(after_purchase) over so_far as after_purchase
+        sum(step) over (
+            partition by customer_id, month
+            order by happened_at
+            rows between unbounded preceding and current row
+        ) as standing
     from counted
-    window so_far as (
-        partition by customer_id
-        order by happened_at
-        rows between unbounded preceding and current row
-    )
 
 ),
 
 timeline as (
 
-    -- of several categories the stage furthest along, and what is looked for before what was bought
     select
         customer_id,
+        month,
         happened_at,
-        case
-            when intent > 0 then 'intent'
-            when inform > 0 then 'inform'
-            when explore > 0 then 'explore'
-            when purchase > 0 then 'purchase'
-            when after_purchase > 0 then 'after_purchase'
-            else 'dormant'
-        end as stage,
+        {{ stage_of_standing('standing') }} as stage,
         cast(null as string) as direction,
         cast(null as string) as channel,
         cast(0 as bigint) as touch_count,
         cast(0 as bigint) as response_count,
         false as tells_hour,
-        false as is_browsing
+        false as is_browsing,
+        cast(null as string) as time_zone
     from running
     union all
     select
         customer_id,
+        month,
         hour_at as happened_at,
         cast(null as string) as stage,
         direction,
@@ -401,9 +109,9 @@ timeline as (
         touch_count,
         response_count,
         tells_hour,
-        is_browsing
-    from touches
-    where customer_id in (select changed.customer_id from changed)
+        is_browsing,
+        time_zone
+    from contacts
 
 ),
 
@@ -413,7 +121,7 @@ numbered as (
     select
         *,
         count(stage) over (
-            partition by customer_id
+            partition by customer_id, month
             order by happened_at, case when stage is null then 0 else 1 end, direction, channel
             rows between unbounded preceding and current row
         ) as stage_number
@@ -425,6 +133,7 @@ staged as (
 
     select
         numbered.customer_id,
+        numbered.month,
         numbered.happened_at,
         cast(numbered.happened_at as date) as happened_on,
         numbered.direction,
@@ -433,12 +142,11 @@ staged as (
         numbered.response_count,
         numbered.tells_hour,
         numbered.is_browsing,
-        zoned.time_zone,
+        numbered.time_zone,
         max(numbered.stage) over (
-            partition by numbered.customer_id, numbered.stage_number
+            partition by numbered.customer_id, numbered.month, numbered.stage_number
         ) as stage
     from numbered
-    inner join zoned on numbered.customer_id = zoned.customer_id
 
 ),
 
@@ -499,4 +207,5 @@ select
     -- lineage
     changed._version
 from changed
-left join local_touches on changed.customer_id = local_touches.customer_id
+left join local_touches
+    on changed.customer_id = local_touches.customer_id and changed.month = local_touches.month

@@ -20,7 +20,9 @@ with event_types as (
 meaning as (
 
     -- another meaning of the events is another content of every load date
-    select {{ joined("concat_ws(',', event_type, stage, cast(weight as string))", ';') }} as types
+    select
+        {{ joined("concat_ws(',', event_type, stage, cast(weight as string))", ';') }}
+        || '{{ var("machine_events_per_hour") }}' as types
     from event_types
 
 ),
@@ -79,9 +81,15 @@ hours as (
         -- of two at one moment the last by name
         max_by(event_type, concat_ws(' ', cast(event_at as string), event_type)) as last_event_type,
         min(event_at) as first_event_at,
-        max(event_at) as last_event_at
+        max(event_at) as last_event_at,
+        -- no person is that busy
+        sum(count(*)) over (
+            partition by _load_date, hour_at, coalesce(device_id, account_id), is_clock_skewed
+        ) > {{ var("machine_events_per_hour") }} as is_machine
     from events
-    group by all
+    group by
+        _load_date, hour_at, device_id, account_id, platform, referrer_channel, category,
+        product_id, stage, is_clock_skewed
 
 )
 
@@ -98,6 +106,7 @@ select
     hours.stage,
     hours.last_event_type,
     hours.is_clock_skewed,
+    hours.is_machine,
 
     -- timestamps
     hours.hour_at,

@@ -13,7 +13,7 @@ baskets as (
         purchased_at,
         purchase_date,
         basket_kind,
-        is_confirmed_stock_up,
+        stock_up_confirmed_on,
         is_gift,
         gap_before_days
     from {{ ref('int_traits__baskets') }}
@@ -26,7 +26,7 @@ last_baskets as (
         customer_id,
         purchase_date,
         basket_kind,
-        is_confirmed_stock_up
+        stock_up_confirmed_on
     from baskets
     qualify
         row_number() over (
@@ -231,7 +231,8 @@ select
     coalesce(dated.rhythm, 'unknown') as rhythm,
     coalesce(dated.is_borrowed, false) as is_rhythm_borrowed,
     last_baskets.basket_kind as last_basket_kind,
-    coalesce(last_baskets.is_confirmed_stock_up, false) as is_last_stock_up_confirmed,
+    coalesce(last_baskets.stock_up_confirmed_on <= {{ as_of() }}, false)
+        as is_last_stock_up_confirmed,
 
     -- timestamps
     last_baskets.purchase_date as last_purchase_date,
