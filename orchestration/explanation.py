@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import feeds, runs, transform
+from orchestration import feeds, runs, settings
 from orchestration.progress import counted
 from orchestration.settings import Settings
 
@@ -139,7 +139,7 @@ class _Explanation:
     def __init__(self, connection: duckdb.DuckDBPyConnection, with_values: bool) -> None:
         self._connection = connection
         self._with_values = with_values
-        variables = transform.project_variables()
+        variables = settings.project_variables()
         ((prior, household_prior),) = self._ask(
             "select prior_weight, household_prior_weight from identity.int_identity__weights"
         )

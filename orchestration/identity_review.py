@@ -160,7 +160,7 @@ def parse_variables(texts: Sequence[str]) -> dict[str, Any]:
     """
     rules = {
         name: value
-        for name, value in transform.project_variables().items()
+        for name, value in settings.project_variables().items()
         if name.startswith("identity_")
     }
     parsed = {}
@@ -334,7 +334,7 @@ def compare(connection: duckdb.DuckDBPyConnection, shown: int = 0) -> Difference
 
 def measure(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """How healthy identity is: counts, as metadata by name. Of the scratch, after `compare`."""
-    variables = transform.project_variables()
+    variables = settings.project_variables()
     review, threshold = variables["identity_review_weight"], variables["identity_tiers"][-1]
     ((records, clusters, singletons, largest),) = connection.execute(
         f"""
@@ -512,7 +512,7 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
 def _check_weights(
     connection: duckdb.DuckDBPyConnection, path: Path, variables: Mapping[str, Any]
 ) -> None:
-    comparisons = {**transform.project_variables(), **variables}["identity_comparisons"]
+    comparisons = {**settings.project_variables(), **variables}["identity_comparisons"]
     expected = {
         (comparison["name"], level["level"])
         for comparison in comparisons

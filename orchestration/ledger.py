@@ -21,7 +21,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
-import yaml
 
 from orchestration import generations, landed, runs, settings
 from orchestration.raw import DAILY, FEED_ARRIVALS
@@ -329,8 +328,7 @@ def rules_digest(manifest: Mapping[str, Any]) -> str:
     """
     (top,) = (name for name in manifest["nodes"] if name.endswith(".int_identity__clusters"))
     told = _told(manifest, [top])
-    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
-    for name, value in (project.get("vars") or {}).items():
+    for name, value in settings.project_variables().items():
         if name.startswith("identity"):
             told[name] = json.dumps(value, sort_keys=True)
     return _digest_of(told)
@@ -351,8 +349,7 @@ def models_digest(manifest: Mapping[str, Any], where: Settings) -> str:
     sql = "".join(
         str(nodes[name]["raw_code"]) if name in nodes else text for name, text in told.items()
     )
-    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
-    given = {**(project.get("vars") or {}), **where.environment()}
+    given = {**settings.project_variables(), **where.environment()}
     for name in _ASKED.findall(sql):
         # the day is no rule: what hangs on it is looked at every day
         if name != "as_of":

@@ -1,4 +1,4 @@
-"""Every path and environment variable the pipeline knows, and nothing else.
+"""Every path, environment variable and rule of the models the pipeline knows, and nothing else.
 
 A tenant is a landing folder: what is particular to it (time zone, currency, country) may stand in
 `tenant.env` beside its feeds, so that the command line, the Dagster UI and the schedule agree
@@ -12,7 +12,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -149,6 +152,13 @@ def load() -> Settings:
         country=values["INSIGHTS_COUNTRY"],
         keep_generations=int(keep),
     )
+
+
+def project_variables() -> dict[str, Any]:
+    """The variables of `dbt_project.yml`: the rules of the models, by name."""
+    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    variables: dict[str, Any] = project["vars"]
+    return variables
 
 
 def parse_day(text: str) -> date | None:

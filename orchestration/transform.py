@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
-import yaml
 
 from orchestration import check_sentences, ledger, runs, settings
 from orchestration.progress import counted
@@ -169,13 +168,6 @@ def build_translator() -> "DagsterDbtTranslator":
 
     # the ledger's tables are one asset
     return StationTranslator(TranslatorSettings(enable_duplicate_source_asset_keys=True))
-
-
-def project_variables() -> dict[str, Any]:
-    """The variables of `dbt_project.yml`: the rules of the models, by name."""
-    project = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
-    variables: dict[str, Any] = project["vars"]
-    return variables
 
 
 def invoke(

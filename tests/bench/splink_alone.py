@@ -5,7 +5,8 @@ only somebody who knows the truth can choose. Several models, because none is be
 best one counts. More would not help it: on the demo of 134,639 records its best F1 is 0.8130 with
 these blocks, which find 86.6 % of the true pairs, 0.8131 with four wider ones (87.7 %, 1.3 times
 the cost) and 0.8130 with ours as well (87.5 %); term frequencies of names make it 0.8052, first
-and last name as one comparison 0.7682. So it keeps the blocks that cost it least.
+and last name as one comparison 0.7682. So it keeps these ten; six of them came within noise, at
+0.8130 for 1.75 processor seconds instead of 1.86.
 
 A process of its own: `python -m tests.bench.splink_alone FOLDER`, which holds records.parquet (as
 int_identity__identifiers) and truth.parquet (record_key, person_id), prints one line of JSON.
